@@ -1,0 +1,14 @@
+"""Ingestion -> enriched: one read, one stage, two writes."""
+
+import apache_beam as beam
+
+from beam_jobs.enrichment.config import EnrichmentConfig
+from beam_jobs.enrichment.transforms import open_enricher
+from beam_jobs.messages import Edges
+from beam_jobs.stages import Run
+
+
+def build(pipeline: beam.Pipeline, config: EnrichmentConfig, edges: Edges) -> None:
+    enriched = pipeline | "Read" >> edges.read(config.subscription) | "Enrich" >> Run(open_enricher, config)
+    _ = enriched.messages | "Write" >> edges.write(config.topic)
+    _ = enriched.dead_letters | "Write dead letters" >> edges.write(config.dead_letter_topic)

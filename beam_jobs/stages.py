@@ -1,0 +1,106 @@
+"""A job's logic as a plain function over batches, and the one DoFn around it.
+
+A stage takes serialised envelopes and gives what goes on and what is dead. It raises RetryLater when a service it needs
+is not there, and nothing else on account of a message. Beam stays outside: a stage runs and is tested without it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
+from pydantic import BaseModel
+
+DEAD_LETTERS = "dead_letters"
+NAMESPACE = "job"
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of a batch: `messages` go on, `dead_letters` too, and `done` messages reached their goal."""
+
+    done: int
+    messages: list[bytes] = field(default_factory=list)
+    dead_letters: list[bytes] = field(default_factory=list)
+
+
+class Stage(Protocol):
+    """`len(batch) == result.done + len(result.dead_letters)`, always."""
+
+    def __call__(self, batch: Sequence[bytes]) -> Result: ...
+
+
+class StageFn(beam.DoFn):
+    """Buffers a bundle and runs the stage on up to `largest_batch` messages at once.
+
+    The stage is opened once per process and kept: a bundle is short, and clients and caches are not to die with it.
+    """
+
+    received = Metrics.counter(NAMESPACE, "in")
+    done = Metrics.counter(NAMESPACE, "out")
+    dead = Metrics.counter(NAMESPACE, "dead_lettered")
+
+    def __init__(self, open_stage: Callable[[Any], Stage], config: BaseModel, largest_batch: int) -> None:
+        self._open_stage = open_stage
+        self._config = config
+        self._largest = largest_batch
+
+    def setup(self) -> None:
+        self._stage = opened(self._open_stage, self._config)
+
+    def start_bundle(self) -> None:
+        self._batch: list[bytes] = []
+
+    def process(self, raw: bytes) -> Iterator[Any]:
+        self._batch.append(raw)
+        if len(self._batch) >= self._largest:
+            yield from self._flush(_as_is)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        if self._batch:
+            yield from self._flush(GlobalWindows.windowed_value)
+
+    def _flush(self, windowed: Callable[[bytes], Any]) -> Iterator[Any]:
+        batch, self._batch = self._batch, []
+        result = self._stage(batch)
+        self.received.inc(len(batch))
+        self.done.inc(result.done)
+        self.dead.inc(len(result.dead_letters))
+        for message in result.messages:
+            yield windowed(message)
+        for message in result.dead_letters:
+            yield beam.pvalue.TaggedOutput(DEAD_LETTERS, windowed(message))
+
+
+class Run(beam.PTransform):
+    """Messages through a stage; gives the outputs `messages` and `dead_letters`."""
+
+    def __init__(self, open_stage: Callable[[Any], Stage], config: BaseModel, largest_batch: int = 500) -> None:
+        super().__init__()
+        self._fn = StageFn(open_stage, config, largest_batch)
+
+    def expand(self, messages: Any) -> Any:
+        return messages | "Batches" >> beam.ParDo(self._fn).with_outputs(
+            DEAD_LETTERS, main="messages"
+        ).with_output_types(bytes)
+
+
+_stages: dict[tuple[Callable[[Any], Stage], str], Stage] = {}
+_opening = threading.Lock()
+
+
+def opened(open_stage: Callable[[Any], Stage], config: BaseModel) -> Stage:
+    """The stage of this process for `config`."""
+    key = (open_stage, config.model_dump_json())
+    with _opening:
+        if key not in _stages:
+            _stages[key] = open_stage(config)
+        return _stages[key]
+
+
+def _as_is(message: bytes) -> bytes | WindowedValue:
+    return message

@@ -1,0 +1,182 @@
+"""The platform's message: the device's bytes as `data`, everything known about them as attributes. PUBLIC, light.
+
+An envelope travels as a serialised `google.pubsub.v1.PubsubMessage`. Serialised protobufs may be concatenated: they
+merge, and the last entry of a map key wins (protobuf.dev, "Encoding: Last One Wins"). So a stage never parses and
+writes a message again to add an attribute: it appends the attribute's encoded bytes. All such encoding is here.
+
+    PublishRequest = field 1: topic,  field 2: PubsubMessage, repeated
+    PubsubMessage  = field 1: data,   field 2: attribute entry, repeated,   field 5: ordering key
+    entry          = field 1: key,    field 2: value
+
+Limits: https://cloud.google.com/pubsub/quotas#resource_limits
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from google.pubsub_v1.types import PubsubMessage
+
+MAX_ATTRIBUTES = 100
+MAX_KEY_BYTES = 256
+MAX_VALUE_BYTES = 1024
+MAX_REQUEST_BYTES = 10_000_000
+MAX_REQUEST_MESSAGES = 1_000
+RESERVED_KEY_PREFIX = "goog"
+
+# Attribute names; those of CloudEvents 1.0 follow its Pub/Sub binding.
+SPEC_VERSION = "ce-specversion"
+TYPE = "ce-type"
+ID = "ce-id"
+SOURCE = "ce-source"
+SUBJECT = "ce-subject"
+TIME = "ce-time"
+CONTENT_TYPE = "content-type"
+DROPPED = "mqtt.attrs_dropped"
+
+_Message: Any = type(PubsubMessage.pb(PubsubMessage()))
+
+_DATA = 0x0A
+_ATTRIBUTE = 0x12
+_ENTRY_KEY = 0x0A
+_ENTRY_VALUE = 0x12
+_ORDERING_KEY = 0x2A
+_REQUEST_TOPIC = 0x0A
+_REQUEST_MESSAGE = 0x12
+
+
+def parse(raw: bytes) -> Any:
+    """The `PubsubMessage` protobuf in `raw`. Raises google.protobuf.message.DecodeError."""
+    return _Message.FromString(raw)
+
+
+def attribute(key: str, value: str) -> bytes:
+    """One attribute, to be appended to a serialised message."""
+    return _field(_ATTRIBUTE, _field(_ENTRY_KEY, key.encode()) + _field(_ENTRY_VALUE, value.encode()))
+
+
+def attributes(pairs: Mapping[str, str]) -> bytes:
+    """A block of attributes, to be appended to a serialised message."""
+    return b"".join([attribute(key, value) for key, value in pairs.items()])
+
+
+def data(payload: bytes) -> bytes:
+    """The payload field of a message."""
+    return _field(_DATA, payload)
+
+
+def ordering_key(key: str) -> bytes:
+    return _field(_ORDERING_KEY, key.encode())
+
+
+def publish_request(pubsub_topic: str, messages: Iterable[bytes]) -> bytes:
+    """A serialised `PublishRequest` of serialised messages."""
+    parts = [_field(_REQUEST_TOPIC, pubsub_topic.encode())]
+    for message in messages:
+        parts += (b"\x12", length(len(message)), message)
+    return b"".join(parts)
+
+
+def request_overhead(message_bytes: int) -> int:
+    """Bytes that a message of this size takes in a request beyond its own."""
+    return 1 + len(length(message_bytes))
+
+
+def moment(rfc3339: str) -> datetime:
+    """A time in UTC, as `ce-time` holds it. Raises ValueError for text that is none, or that names no time zone."""
+    parsed = datetime.fromisoformat(rfc3339)
+    if parsed.tzinfo is None:
+        raise ValueError(f"{rfc3339!r} names no time zone")
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{rfc3339!r} lies outside the years 1 to 9999") from error
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 with microseconds, of a time in UTC."""
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def length(number: int) -> bytes:
+    """A protobuf varint."""
+    return _LENGTHS[number] if number < len(_LENGTHS) else _varint(number)
+
+
+def truncated(value: str, limit: int = MAX_VALUE_BYTES) -> str:
+    """The longest start of `value` that fits into `limit` bytes of UTF-8, whole characters only."""
+    encoded = value.encode()
+    return value if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
+
+
+def fitted(pairs: Iterable[tuple[str, str]], room: int) -> tuple[dict[str, str], int]:
+    """What of `pairs` Pub/Sub takes, at most `room` of them, and how many were dropped or cut.
+
+    Too long values are cut; keys that are too long, empty or reserved are dropped, and so is what exceeds `room`.
+    Repeated keys, legal in MQTT, are joined with commas.
+    """
+    kept: dict[str, str] = {}
+    lost = 0
+    for key, value in pairs:
+        if not key or len(key.encode()) > MAX_KEY_BYTES or key.startswith(RESERVED_KEY_PREFIX):
+            lost += 1
+        elif key in kept:
+            kept[key] = f"{kept[key]},{value}"
+        elif len(kept) < room:
+            kept[key] = value
+        else:
+            lost += 1
+    cut = {key: truncated(value) for key, value in kept.items()}
+    return cut, lost + sum(cut[key] != kept[key] for key in kept)
+
+
+def fitted_topic(mqtt_topic: str) -> dict[str, str]:
+    """`mqtt.topic`, and where it had to be cut, `mqtt.topic_sha256` of the whole."""
+    kept = truncated(mqtt_topic)
+    if kept == mqtt_topic:
+        return {"mqtt.topic": mqtt_topic}
+    return {"mqtt.topic": kept, "mqtt.topic_sha256": hashlib.sha256(mqtt_topic.encode()).hexdigest()}
+
+
+def dead_letter(
+    *,
+    stage: str,
+    reason: str,
+    error: BaseException,
+    original_topic: str,
+    time: str,
+    attempt: int = 1,
+) -> bytes:
+    """The block that turns a message into a dead letter; data and attributes stay as they were.
+
+    `reason` is one of the stage's closed list, `error` is what happened, `original_topic` where the message came
+    from or was bound for, `time` is RFC 3339.
+    """
+    return attributes(
+        {
+            "dead_letter.stage": stage,
+            "dead_letter.reason": reason,
+            "dead_letter.error_class": type(error).__name__,
+            "dead_letter.message": truncated(str(error)),
+            "dead_letter.attempt": str(attempt),
+            "dead_letter.original_topic": truncated(original_topic),
+            "dead_letter.time": time,
+        }
+    )
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_LENGTHS = [_varint(number) for number in range(1 << 14)]  # looked up rather than computed: most lengths are small
+
+
+def _field(tag: int, body: bytes) -> bytes:
+    return bytes((tag,)) + length(len(body)) + body

@@ -1,0 +1,130 @@
+"""Publishing to Pub/Sub in raw bytes: every publish ends in published or refused, or goes on being tried.
+
+Reactions by status (AIP-193 names):
+    transient        again after a wait with full jitter, without limit; nothing is acknowledged meanwhile
+    the request is   INVALID_ARGUMENT: split in halves until the culprit stands alone, then `refused`; the others go on
+    misconfigured    NOT_FOUND, PERMISSION_DENIED and the like: the same waits, and `fault` says what to change
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import grpc
+
+from bridge.envelope import publish_request
+
+log = logging.getLogger(__name__)
+
+PUBLISH = "/google.pubsub.v1.Publisher/Publish"
+TRANSIENT = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+UNACCEPTABLE = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE})
+SHORTEST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds
+
+
+class Message(Protocol):
+    """What can be published: bytes for a topic."""
+
+    @property
+    def message(self) -> bytes: ...
+
+
+Published = Callable[[Sequence[Any]], None]
+Refused = Callable[[Any, str], None]
+
+
+class Publisher:
+    """Publishes sequences of messages; `published` and `refused` are called on gRPC's threads."""
+
+    def __init__(self, channel: grpc.Channel, deadline_seconds: float) -> None:
+        self._call = channel.unary_unary(PUBLISH, None, None)  # bytes in, bytes out
+        self._deadline = deadline_seconds
+        self._faults: dict[str, str] = {}
+        self._closed = threading.Event()
+        self.retries = 0
+
+    def publish(self, pubsub_topic: str, messages: Sequence[Message], published: Published, refused: Refused) -> None:
+        """Returns at once. `published(messages)` and `refused(message, why)` together name every message once."""
+        _Publish(self, pubsub_topic, messages, published, refused).send()
+
+    @property
+    def fault(self) -> str | None:
+        """What someone must change before publishing can succeed, or None."""
+        return next(iter(self._faults.values()), None)
+
+    def close(self) -> None:
+        """No more tries; running ones end by themselves."""
+        self._closed.set()
+
+
+class _Publish:
+    def __init__(
+        self, owner: Publisher, pubsub_topic: str, messages: Sequence[Message], published: Published, refused: Refused
+    ) -> None:
+        self._owner = owner
+        self._topic = pubsub_topic
+        self._messages = messages
+        self._published = published
+        self._refused = refused
+        self._attempt = 0
+
+    def send(self) -> None:
+        owner = self._owner
+        if owner._closed.is_set():
+            return
+        self._attempt += 1
+        request = publish_request(self._topic, [message.message for message in self._messages])
+        owner._call.future(request, timeout=owner._deadline, wait_for_ready=False).add_done_callback(self._ended)
+
+    def _ended(self, future: Any) -> None:
+        try:
+            self._react(future.code(), future.details() or "")
+        except Exception:  # a callback's exception would vanish in gRPC, and this publish with it
+            log.exception("a publish to %s ended in an error of ours; trying again", self._topic)
+            self._again()
+
+    def _react(self, code: grpc.StatusCode, details: str) -> None:
+        if code is grpc.StatusCode.OK:
+            self._owner._faults.pop(self._topic, None)
+            self._published(self._messages)
+        elif code in UNACCEPTABLE and len(self._messages) == 1:
+            self._refused(self._messages[0], f"{code.name}: {details}")
+        elif code in UNACCEPTABLE:
+            self._split()
+        else:
+            if code not in TRANSIENT:
+                self._owner._faults[self._topic] = _advice(self._topic, code, details)
+            log.warning("publishing %d messages to %s: %s: %s", len(self._messages), self._topic, code.name, details)
+            self._again()
+
+    def _split(self) -> None:
+        middle = len(self._messages) // 2
+        for half in (self._messages[:middle], self._messages[middle:]):
+            _Publish(self._owner, self._topic, half, self._published, self._refused).send()
+
+    def _again(self) -> None:
+        self._owner.retries += 1
+        longest = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(self._attempt, 10))
+        timer = threading.Timer(random.uniform(0, longest), self.send)  # noqa: S311 - full jitter, no secret
+        timer.daemon = True
+        timer.start()
+
+
+def _advice(pubsub_topic: str, code: grpc.StatusCode, details: str) -> str:
+    if code is grpc.StatusCode.NOT_FOUND:
+        return f"{pubsub_topic} does not exist: let the director apply the dataflow ({details})"
+    if code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED):
+        return f"no right to publish to {pubsub_topic}: grant roles/pubsub.publisher on it ({details})"
+    return f"{pubsub_topic} takes no messages: {code.name}: {details}"

@@ -1,0 +1,146 @@
+"""receive -> wrap -> publish -> acknowledge: the whole story of the bridge.
+
+Deliveries come on the network thread, many at a time. While a publish is under way the next ones gather, so that a
+request holds what arrived during the one before it: one message when it is quiet, hundreds under load, and no clock.
+A message is acknowledged once Pub/Sub has it, or has it as a dead letter, and everything received before it.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from bridge.config import Publishing
+from bridge.envelope import MAX_REQUEST_BYTES, request_overhead
+from bridge.errors import CannotSucceed
+from bridge.frames import Delivery
+from bridge.frontier import Batch, Frontier
+from bridge.metrics import Metrics
+from bridge.pubsub import Publisher
+from bridge.wrapper import Wrapped, Wrapper
+
+log = logging.getLogger(__name__)
+
+
+class Acknowledger(Protocol):
+    """Sends acknowledgements while the connection they belong to is open."""
+
+    def __call__(self, generation: int, packet_ids: Sequence[bytes]) -> bool: ...
+
+
+class Relay:
+    """The bridge between a session and Pub/Sub. Its lock guards the waiting messages and the frontier."""
+
+    def __init__(
+        self,
+        wrapper: Wrapper,
+        publisher: Publisher,
+        limits: Publishing,
+        metrics: Metrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._wrapper = wrapper
+        self._publisher = publisher
+        self._limits = limits
+        self._metrics = metrics
+        self._now = now
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._frontier = Frontier()
+        self._generation = 0
+        self._waiting: list[Wrapped] = []
+        self._waiting_bytes = 0
+        self._publishes = 0
+        self._stopping = False
+        self.acknowledge: Acknowledger = lambda generation, packet_ids: False
+
+    def connected(self, generation: int) -> None:
+        """A new connection: what waited unpublished comes again, what is being published ends unacknowledged."""
+        with self._lock:
+            self._generation = generation
+            self._frontier.renew(generation)
+            self._metrics.superseded.inc(len(self._waiting))
+            self._waiting, self._waiting_bytes = [], 0
+
+    def received(self, generation: int, deliveries: Sequence[Delivery]) -> None:
+        """Takes deliveries of a connection; never blocks on Pub/Sub."""
+        if self._stopping:  # unacknowledged: the broker keeps them
+            return
+        wrapped = self._wrapper.wrap(deliveries, self._now())
+        self._metrics.received.inc(len(wrapped))
+        with self._lock:
+            if generation != self._generation:
+                self._metrics.superseded.inc(len(wrapped))
+                return
+            self._waiting += wrapped
+            self._waiting_bytes += sum(len(one.message) for one in wrapped)
+            if not self._publishes or self._full():
+                self._publish_waiting()
+
+    def drain(self, seconds: float) -> bool:
+        """Takes nothing more, and waits until what was taken has ended; False where the time was too short."""
+        self._stopping = True
+        with self._lock:
+            return self._idle.wait_for(lambda: not self._publishes and not self._waiting, seconds)
+
+    @property
+    def in_flight(self) -> int:
+        with self._lock:
+            return self._frontier.in_flight + len(self._waiting)
+
+    def _full(self) -> bool:
+        return len(self._waiting) >= self._limits.maximum_messages or self._waiting_bytes >= self._limits.maximum_bytes
+
+    def _publish_waiting(self) -> None:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        requests = requests_of(waiting, self._limits)
+        packet_ids = [one.packet_id for one in waiting if one.packet_id]
+        batch = self._frontier.enter(self._generation, packet_ids, len(waiting))
+        self._publishes += len(waiting)
+        for pubsub_topic, messages in requests:
+            self._publish(batch, pubsub_topic, messages)
+
+    def _publish(self, batch: Batch, pubsub_topic: str, messages: Sequence[Wrapped]) -> None:
+        self._publisher.publish(
+            pubsub_topic,
+            messages,
+            published=lambda done: self._published(batch, done),
+            refused=lambda message, why: self._refused(batch, message, why),
+        )
+
+    def _published(self, batch: Batch, messages: Sequence[Wrapped]) -> None:
+        dead = sum(message.dead for message in messages)
+        self._metrics.dead_lettered.inc(dead)
+        self._metrics.published.inc(len(messages) - dead)
+        with self._lock:
+            ready = self._frontier.settle(batch, len(messages))
+            self._publishes -= len(messages)
+            if ready and not self.acknowledge(batch.generation, ready):
+                self._metrics.stale_acknowledgements.inc(len(ready))
+            if self._waiting and not self._publishes:
+                self._publish_waiting()
+            self._idle.notify_all()
+
+    def _refused(self, batch: Batch, message: Wrapped, why: str) -> None:
+        """Pub/Sub will never take this message: its dead letter takes its place. A dead letter is only tried again."""
+        log.error("Pub/Sub refused a message for %s: %s", message.pubsub_topic, why)
+        error = CannotSucceed("refused_by_pubsub", why)
+        dead = message if message.dead else self._wrapper.dead_letter(message, error, self._now())
+        self._publish(batch, dead.pubsub_topic, [dead])
+
+
+def requests_of(wrapped: Sequence[Wrapped], limits: Publishing) -> list[tuple[str, list[Wrapped]]]:
+    """Messages by Pub/Sub topic, in order, cut where a request would grow over the limits."""
+    requests: list[tuple[str, list[Wrapped]]] = []
+    open_requests: dict[str, tuple[list[Wrapped], int]] = {}
+    largest = min(limits.maximum_bytes, MAX_REQUEST_BYTES - 1_000)
+    for one in wrapped:
+        size = len(one.message) + request_overhead(len(one.message))
+        messages, total = open_requests.get(one.pubsub_topic, (None, 0))
+        if messages is None or len(messages) >= limits.maximum_messages or total + size > largest:
+            messages, total = [], 0
+            requests.append((one.pubsub_topic, messages))
+        messages.append(one)
+        open_requests[one.pubsub_topic] = (messages, total + size)
+    return requests

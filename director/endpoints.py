@@ -1,0 +1,59 @@
+"""Where Google's services are and who we are there: the one place that knows of stand-ins. PUBLIC, light imports.
+
+Google's own variables decide (`PUBSUB_EMULATOR_HOST` and the like, two of them ours in the same pattern). Where one is
+set, calls go there in plain text and without credentials; elsewhere TLS and Application Default Credentials hold.
+"""
+
+import os
+from typing import Literal
+
+import google.auth
+import google.auth.transport.grpc
+import google.auth.transport.requests
+import grpc
+from google.auth.credentials import AnonymousCredentials, Credentials
+
+Service = Literal["pubsub", "firestore", "storage", "bigquery", "bigquerystorage", "monitoring"]
+
+EMULATOR_VARIABLES: dict[Service, str] = {
+    "pubsub": "PUBSUB_EMULATOR_HOST",
+    "firestore": "FIRESTORE_EMULATOR_HOST",
+    "storage": "STORAGE_EMULATOR_HOST",
+    "bigquery": "BIGQUERY_EMULATOR_HOST",
+    "bigquerystorage": "BIGQUERY_STORAGE_EMULATOR_HOST",
+    "monitoring": "MONITORING_EMULATOR_HOST",
+}
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+LARGEST_MESSAGE = 64 << 20  # bytes; gRPC's own default of 4 MiB is below a full Pub/Sub response
+
+
+def emulator(service: Service) -> str | None:
+    """`host:port` (Pub/Sub and other gRPC services) or URL (Storage, BigQuery) of the stand-in, if one is set."""
+    return os.environ.get(EMULATOR_VARIABLES[service]) or None
+
+
+def credentials(service: Service) -> Credentials:
+    """Raises google.auth.exceptions.DefaultCredentialsError where Google is meant and no credentials are found."""
+    if emulator(service):
+        return AnonymousCredentials()
+    found, _ = google.auth.default(scopes=SCOPES)
+    return found
+
+
+def channel(service: Service) -> grpc.Channel:
+    """A gRPC channel to `service`, for clients that take a transport and for calls in raw bytes."""
+    options = (
+        ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+        ("grpc.max_send_message_length", LARGEST_MESSAGE),
+        ("grpc.keepalive_time_ms", 30_000),
+    )
+    address = emulator(service)
+    if address:
+        return grpc.insecure_channel(address, options=options)
+    secure: grpc.Channel = google.auth.transport.grpc.secure_authorized_channel(
+        credentials(service),
+        google.auth.transport.requests.Request(),
+        f"{service}.googleapis.com:443",
+        options=options,
+    )
+    return secure

@@ -1,0 +1,1 @@
+"""Google's data services on one machine, over the real wire."""

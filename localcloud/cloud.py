@@ -1,0 +1,136 @@
+"""All services of one machine behind two addresses: one for gRPC, one for HTTP."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+from aiohttp import web
+
+from localcloud.bigquery.service import BigQuery
+from localcloud.clock import Clock
+from localcloud.control import Control
+from localcloud.faults import Faults
+from localcloud.firestore.service import Firestore
+from localcloud.pubsub.service import PubSub
+from localcloud.rest import RestService
+from localcloud.rpc import RpcService
+from localcloud.storage.service import Storage
+
+HOST = "127.0.0.1"
+LARGEST_MESSAGE = 64 << 20
+
+
+class Service(Protocol):
+    """A stand-in for one Google service: its doors, and what it does between calls."""
+
+    def rpcs(self) -> Sequence[RpcService]: ...
+    def rests(self) -> Sequence[RestService]: ...
+    async def run(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`data` keeps state over restarts, kill -9 included; without it state is in memory. Port 0 takes a free one."""
+
+    grpc_port: int = 0
+    http_port: int = 0
+    data: Path | None = None
+
+
+class LocalCloud:
+    """Pub/Sub, Firestore, Storage and BigQuery in this process, on loopback."""
+
+    def __init__(self, options: Options = Options()) -> None:
+        self._options = options
+        self.clock = Clock()
+        self.faults = Faults()
+        data = options.data
+        self.pubsub = PubSub(self.clock, self.faults, data and data / "pubsub")
+        self.firestore = Firestore(self.clock, self.faults, data and data / "firestore")
+        self.storage = Storage(self.clock, self.faults, data and data / "storage")
+        self.bigquery = BigQuery(self.clock, self.faults, data and data / "bigquery")
+        self._services: list[Service] = [self.pubsub, self.firestore, self.storage, self.bigquery]
+        self.grpc_address = self.http_address = ""
+
+    async def start(self) -> None:
+        """Raises OSError when a port is taken."""
+        await self._start_grpc()
+        await self._start_http()
+        self._tasks = [asyncio.create_task(service.run()) for service in self._services]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._grpc.stop(grace=0)
+        await self._runner.cleanup()
+        for service in self._services:
+            service.close()
+
+    def variables(self) -> dict[str, str]:
+        """The environment that points Google's clients, and the platform, here."""
+        return {
+            "PUBSUB_EMULATOR_HOST": self.grpc_address,
+            "FIRESTORE_EMULATOR_HOST": self.grpc_address,
+            "BIGQUERY_STORAGE_EMULATOR_HOST": self.grpc_address,
+            "STORAGE_EMULATOR_HOST": f"http://{self.http_address}",
+            "BIGQUERY_EMULATOR_HOST": f"http://{self.http_address}",
+            "NO_GCE_CHECK": "true",
+        }
+
+    async def _start_grpc(self) -> None:
+        self._grpc = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+                ("grpc.max_send_message_length", LARGEST_MESSAGE),
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        self._grpc.add_generic_rpc_handlers(
+            tuple(rpc.handler() for service in self._services for rpc in service.rpcs())
+        )
+        try:
+            port = self._grpc.add_insecure_port(f"{HOST}:{self._options.grpc_port}")
+        except RuntimeError as error:
+            raise OSError(f"port {self._options.grpc_port} is in use: choose another with --grpc-port") from error
+        await self._grpc.start()
+        self.grpc_address = f"{HOST}:{port}"
+
+    async def _start_http(self) -> None:
+        app = web.Application(client_max_size=1 << 30)
+        for service in self._services:
+            for rest in service.rests():
+                rest.add_to(app)
+        Control(self.faults, self.clock).add_to(app)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self._options.http_port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._grpc.stop(grace=0)
+            raise OSError(f"port {self._options.http_port} is in use: choose another with --http-port") from error
+        self.http_address = f"{HOST}:{self._runner.addresses[0][1]}"
+
+
+@contextmanager
+def in_thread(options: Options = Options()) -> Iterator[LocalCloud]:
+    """A running LocalCloud on a thread of its own, for tests."""
+    cloud = LocalCloud(options)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="localcloud", daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(cloud.start(), loop).result(timeout=30)
+        yield cloud
+        asyncio.run_coroutine_threadsafe(cloud.stop(), loop).result(timeout=30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=30)
+        loop.close()

@@ -1,0 +1,146 @@
+"""Three stages, one promise: what goes in comes out, or is dead, by id."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beam_jobs.archive.config import ArchiveConfig
+from beam_jobs.archive.objects import ArchiveObject
+from beam_jobs.archive.transforms import Archiver
+from beam_jobs.enrichment.cache.layers import ABSENT, FOUND, LayerUnavailable, Lookup
+from beam_jobs.enrichment.config import EnrichmentConfig
+from beam_jobs.enrichment.transforms import Enricher
+from beam_jobs.errors import CannotSucceed
+from beam_jobs.stages import Stage
+from beam_jobs.warehouse.config import Column
+from beam_jobs.warehouse.rows import RowEncoder
+from beam_jobs.warehouse.transforms import RowWriter
+from bridge import envelope
+
+SUBSCRIPTION = "projects/p/subscriptions/s"
+EDGES = {"subscription": SUBSCRIPTION, "dead_letter_topic": "projects/p/topics/dead"}
+
+
+class Register:
+    """Knows every device whose name has an even length."""
+
+    def fetch(self, keys: Collection[str]) -> dict[str, bytes]:
+        return {
+            key: envelope.attribute("device.location", "hall") + FOUND if len(key) % 2 == 0 else ABSENT for key in keys
+        }
+
+
+class Table:
+    """Refuses every seventh row."""
+
+    def append(self, rows: Sequence[bytes]) -> dict[int, str]:
+        return dict.fromkeys(range(0, len(rows), 7), "refused")
+
+
+class Store:
+    """Meets other content wherever a name ends in an even digit."""
+
+    def write(self, objects: list[ArchiveObject]) -> dict[str, CannotSucceed]:
+        return {one.name: CannotSucceed("archive_conflict", "other") for one in objects if int(one.name[-10]) % 2 == 0}
+
+
+def enricher() -> Stage:
+    config = EnrichmentConfig(
+        topic="projects/p/topics/t", collection="devices", fields={"location": "location"}, **EDGES
+    )
+    return Enricher(Lookup([], Register()), config)
+
+
+def row_writer() -> Stage:
+    columns = (
+        Column(name="id", type="STRING", mode="REQUIRED", attribute="ce-id"),
+        Column(name="at", type="TIMESTAMP", attribute="ce-time"),
+        Column(name="temp", type="FLOAT64", pointer="/temp"),
+        Column(name="payload", type="JSON", envelope="payload"),
+    )
+    return RowWriter(RowEncoder(columns), Table(), SUBSCRIPTION)
+
+
+def archiver() -> Stage:
+    return Archiver(Store(), ArchiveConfig(bucket="bucket", **EDGES))
+
+
+PAYLOADS = st.one_of(
+    st.binary(max_size=60),
+    st.sampled_from(
+        [b'{"temp": 1.5}', b'{"temp": "x"}', b'{"temp": 1e999}', b'{"temp": NaN}', b"[" * 900, b'{"temp":{}}']
+    ),
+)
+TIMES = st.one_of(
+    st.just("2026-01-02T03:04:05.678901Z"),
+    st.sampled_from(["", "yesterday", "2026-01-02T03:04:05", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]),
+)
+VERSIONS = st.sampled_from(["1.0", "1.0", "1.0", "2.0", ""])
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[bytes]:
+    made = []
+    for number in range(draw(st.integers(0, 20))):
+        facts = {"ce-id": str(number), "ce-specversion": draw(VERSIONS), "ce-time": draw(TIMES)}
+        if draw(st.booleans()):
+            facts["ce-subject"] = draw(st.text(max_size=5))
+        if draw(st.booleans()):
+            facts["device.location"] = draw(st.sampled_from(["hall", "../../etc", "", "Ü"]))
+        made.append(envelope.data(draw(PAYLOADS)) + envelope.attributes(facts))
+    return made
+
+
+@pytest.mark.parametrize("open_stage", [enricher, row_writer, archiver])
+@given(batch=batches())
+def test_whatever_goes_in_is_done_or_a_dead_letter(open_stage: Any, batch: list[bytes]) -> None:
+    result = open_stage()(batch)
+    assert result.done + len(result.dead_letters) == len(batch)
+    dead = [envelope.parse(raw) for raw in result.dead_letters]
+    assert len({message.attributes["ce-id"] for message in dead}) == len(dead)
+    for message in dead:
+        original = envelope.parse(batch[int(message.attributes["ce-id"])])
+        assert message.data == original.data
+        assert dict(original.attributes).items() <= dict(message.attributes).items()
+        assert message.attributes["dead_letter.reason"]
+        assert message.attributes["dead_letter.original_topic"] == SUBSCRIPTION
+
+
+@given(batch=batches())
+def test_enrichment_passes_on_by_id_what_is_not_dead(batch: list[bytes]) -> None:
+    result = enricher()(batch)
+    ids = [envelope.parse(raw).attributes["ce-id"] for raw in result.messages + result.dead_letters]
+    assert sorted(ids, key=int) == [str(number) for number in range(len(batch))]
+    for raw in result.messages:
+        message = envelope.parse(raw)
+        assert message.data == envelope.parse(batch[int(message.attributes["ce-id"])]).data
+        assert message.attributes["enrichment.status"] in ("ok", "not_found")
+
+
+class Broken:
+    """A register that is away, and a layer that is."""
+
+    name = "broken"
+
+    def get(self, keys: Collection[str]) -> dict[str, bytes]:
+        raise LayerUnavailable("away")
+
+    fetch = get
+
+    def put(self, records: Mapping[str, bytes]) -> None:
+        self.get([])
+
+
+def test_with_cache_and_register_away_messages_go_on_marked() -> None:
+    config = EnrichmentConfig(
+        topic="projects/p/topics/t", collection="devices", fields={"location": "location"}, **EDGES
+    )
+    stage = Enricher(Lookup([Broken()], Broken()), config)
+    facts = {"ce-specversion": "1.0", "ce-subject": "d", "ce-time": "2026-01-02T03:04:05Z"}
+    (raw,) = stage([envelope.attributes(facts)]).messages
+    attributes = envelope.parse(raw).attributes
+    assert attributes["enrichment.status"] == "unavailable"
+    assert (attributes["window.start"], attributes["window.end"]) == ("2026-01-02T03:04:00Z", "2026-01-02T03:05:00Z")
