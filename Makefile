@@ -9,7 +9,7 @@ READY := .venv/.ready
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) broker ## the virtual environment and the MQTT broker
 
@@ -35,6 +35,9 @@ check: $(READY) ## style, types, import rules
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 	@.venv/bin/lint-imports --no-cache --quiet 2>/dev/null || .venv/bin/lint-imports --no-cache
+
+bench-%: $(READY) ## a race, such as bench-engine: ARGS="--json FILE --rounds N"
+	@$(RUN) -m benchmarks $* $(ARGS)
 
 lock: $(READY) ## requirements.lock from pyproject.toml
 	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \

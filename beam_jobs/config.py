@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator
@@ -84,4 +85,4 @@ def _value(name: str, text: str, model: type[JobConfig]) -> Any:
 
 
 def _takes_text(annotation: Any) -> bool:
-    return annotation is str or str in getattr(annotation, "__args__", ())
+    return annotation is str or (isinstance(annotation, UnionType) and str in annotation.__args__)

@@ -4,13 +4,15 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from localcloud.broker import mosquitto
-from localcloud.children import Child
+from localcloud.cache import valkey
+from localcloud.children import Child, Program
 from localcloud.cloud import LocalCloud, in_thread
 from localcloud.ports import free_port
 
@@ -39,16 +41,33 @@ def cloud(machine: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
 def broker_port(tmp_path: Path) -> Iterator[int]:
     """A real mosquitto of this test's own."""
     port = free_port()
+    with running(mosquitto(port, tmp_path)):
+        yield port
+
+
+@pytest.fixture
+def redis_port(tmp_path: Path) -> Iterator[int]:
+    """A real Redis or Valkey of this test's own."""
+    port = free_port()
+    with running(valkey(port, tmp_path)):
+        yield port
+
+
+@contextmanager
+def running(program: Program) -> Iterator[Child]:
+    """A program beside the test, ended with it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    child = Child(mosquitto(port, tmp_path))
+    child = Child(program)
     asyncio.run_coroutine_threadsafe(child.start(), loop).result(timeout=30)
-    yield port
-    asyncio.run_coroutine_threadsafe(child.stop(), loop).result(timeout=30)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(timeout=10)
-    loop.close()
+    try:
+        yield child
+    finally:
+        asyncio.run_coroutine_threadsafe(child.stop(), loop).result(timeout=30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
+        loop.close()
 
 
 @pytest.fixture
