@@ -14,6 +14,7 @@ Limits: https://cloud.google.com/pubsub/quotas#resource_limits
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from google.pubsub_v1.types import PubsubMessage
@@ -37,14 +38,6 @@ DROPPED = "mqtt.attrs_dropped"
 
 _Message: Any = type(PubsubMessage.pb(PubsubMessage()))
 
-_DATA = 0x0A
-_ATTRIBUTE = 0x12
-_ENTRY_KEY = 0x0A
-_ENTRY_VALUE = 0x12
-_ORDERING_KEY = 0x2A
-_REQUEST_TOPIC = 0x0A
-_REQUEST_MESSAGE = 0x12
-
 
 def parse(raw: bytes) -> Any:
     """The `PubsubMessage` protobuf in `raw`. Raises google.protobuf.message.DecodeError."""
@@ -53,7 +46,9 @@ def parse(raw: bytes) -> Any:
 
 def attribute(key: str, value: str) -> bytes:
     """One attribute, to be appended to a serialised message."""
-    return _field(_ATTRIBUTE, _field(_ENTRY_KEY, key.encode()) + _field(_ENTRY_VALUE, value.encode()))
+    encoded = value.encode()
+    entry = _entry_start(key) + length(len(encoded)) + encoded
+    return b"\x12" + length(len(entry)) + entry
 
 
 def attributes(pairs: Mapping[str, str]) -> bytes:
@@ -63,16 +58,17 @@ def attributes(pairs: Mapping[str, str]) -> bytes:
 
 def data(payload: bytes) -> bytes:
     """The payload field of a message."""
-    return _field(_DATA, payload)
+    return b"\x0a" + length(len(payload)) + payload
 
 
 def ordering_key(key: str) -> bytes:
-    return _field(_ORDERING_KEY, key.encode())
+    return b"\x2a" + length(len(key.encode())) + key.encode()
 
 
 def publish_request(pubsub_topic: str, messages: Iterable[bytes]) -> bytes:
     """A serialised `PublishRequest` of serialised messages."""
-    parts = [_field(_REQUEST_TOPIC, pubsub_topic.encode())]
+    name = pubsub_topic.encode()
+    parts = [b"\x0a", length(len(name)), name]
     for message in messages:
         parts += (b"\x12", length(len(message)), message)
     return b"".join(parts)
@@ -178,5 +174,8 @@ def _varint(number: int) -> bytes:
 _LENGTHS = [_varint(number) for number in range(1 << 14)]  # looked up rather than computed: most lengths are small
 
 
-def _field(tag: int, body: bytes) -> bytes:
-    return bytes((tag,)) + length(len(body)) + body
+@lru_cache(4_096)
+def _entry_start(key: str) -> bytes:
+    """An attribute's entry up to its value: few keys, written over and over."""
+    encoded = key.encode()
+    return b"\x0a" + length(len(encoded)) + encoded + b"\x12"

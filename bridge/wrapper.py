@@ -1,7 +1,8 @@
-"""Delivery -> envelope: the block of its MQTT topic, the block of its read, and what is its own.
+"""Delivery -> envelope: the block of its MQTT topic, of its header flags, of its read, and what is its own.
 
-Attributes have three lifetimes, so they are encoded three times over and no more often: what follows from the MQTT
-topic once per topic (cached), the time of receipt once per read, id, event time and user properties once per message.
+Attributes have different lifetimes and are encoded no more often than they change: what follows from the MQTT topic
+once per topic (cached), the header flags once for good, the time of receipt once per read, and only id, event time
+and user properties once per message.
 """
 
 import itertools
@@ -44,6 +45,7 @@ class _Topic:
     route: Route
     pubsub_topic: str
     block: bytes
+    plain: bool
     id_pointer: JsonPointer | None
     time_pointer: JsonPointer | None
 
@@ -62,12 +64,16 @@ class Wrapper:
         """One envelope for each delivery: what cannot be wrapped becomes a dead letter with the original bytes."""
         received = timestamp(received_at)
         read_block = envelope.attribute("mqtt.received_at", received)
+        plain_block = read_block + envelope.attribute(envelope.TIME, received)
         wrapped = []
         for delivery in deliveries:
             try:
                 topic = self._topics.get(delivery.mqtt_topic) or self._topic(delivery.mqtt_topic)
-                own = self._own_block(topic.route, topic, delivery, received)
-                message = envelope.data(delivery.payload) + topic.block + read_block + own
+                if topic.plain and not delivery.properties:
+                    own = plain_block + envelope.attribute(envelope.ID, self._minted_id())
+                else:
+                    own = read_block + self._own_block(topic, delivery, received)
+                message = envelope.data(delivery.payload) + topic.block + FLAG_BLOCKS[delivery.flags & FLAGS] + own
                 wrapped.append(Wrapped(topic.pubsub_topic, message, delivery.packet_id))
             except CannotSucceed as error:
                 wrapped.append(self._dead(delivery, error, received))
@@ -93,6 +99,7 @@ class Wrapper:
             route,
             self._config.destinations[route.destination],
             self._topic_block(name, route, text, match.captures),
+            route.id is None and route.event_time is None,
             _pointer(route.id),
             _pointer(route.event_time),
         )
@@ -114,44 +121,31 @@ class Wrapper:
         facts |= {f"capture.{capture}": value for capture, value in captures.items()}
         return envelope.attributes({key: envelope.truncated(value) for key, value in facts.items()})
 
-    def _own_block(self, route: Route, topic: _Topic, delivery: Delivery, received: str) -> bytes:
+    def _own_block(self, topic: _Topic, delivery: Delivery, received: str) -> bytes:
         properties = _properties(delivery)
         document = _document(delivery.payload) if topic.id_pointer or topic.time_pointer else _ABSENT
-        own = delivery_facts(delivery)
-        own[envelope.ID] = self._given_or_minted_id(route, topic, properties, document)
-        own[envelope.TIME] = self._event_time(route, topic, properties, document) or received
-        if properties:
-            own |= property_attributes(properties)
+        own = property_attributes(properties) if properties else {}
+        own[envelope.ID] = self._given_or_minted_id(topic, properties, document)
+        own[envelope.TIME] = _event_time(topic, properties, document) or received
         return envelope.attributes(own)
 
-    def _given_or_minted_id(self, route: Route, topic: _Topic, properties: list[tuple[str, str]], document: Any) -> str:
-        if route.id is None:
+    def _given_or_minted_id(self, topic: _Topic, properties: list[tuple[str, str]], document: Any) -> str:
+        source = topic.route.id
+        if source is None:
             return self._minted_id()
-        given = _given(route.id, topic.id_pointer, properties, document)
+        given = _given(source, topic.id_pointer, properties, document)
         if isinstance(given, int | str) and given != "" and len(str(given)) <= 256:
             return str(given)
-        if route.on_invalid == "substitute":
+        if topic.route.on_invalid == "substitute":
             return self._minted_id()
-        raise CannotSucceed("invalid_id", f"no usable id at {_place(route.id)}")
-
-    def _event_time(self, route: Route, topic: _Topic, properties: list[tuple[str, str]], document: Any) -> str | None:
-        if route.event_time is None:
-            return None
-        given = _given(route.event_time, topic.time_pointer, properties, document)
-        try:
-            return event_time(given, route.event_time.format)
-        except (TypeError, ValueError, OverflowError, OSError) as error:
-            if route.on_invalid == "substitute":
-                return None
-            place = _place(route.event_time)
-            raise CannotSucceed("invalid_event_time", f"no time as {route.event_time.format} at {place}") from error
+        raise CannotSucceed("invalid_id", f"no usable id at {_place(source)}")
 
     def _minted_id(self) -> str:
         return f"{self._run}-{next(self._serial):x}"
 
     def _dead(self, delivery: Delivery, error: CannotSucceed, received: str) -> Wrapped:
         mqtt_topic = delivery.mqtt_topic.decode(errors="replace")
-        facts = delivery_facts(delivery) | envelope.fitted_topic(mqtt_topic)
+        facts = envelope.fitted_topic(mqtt_topic)
         facts |= {envelope.ID: self._minted_id(), envelope.TIME: received, "mqtt.received_at": received}
         try:
             facts |= property_attributes(user_properties(delivery.properties))
@@ -160,17 +154,23 @@ class Wrapper:
         block = envelope.dead_letter(
             stage=STAGE, reason=error.reason, error=error, original_topic=mqtt_topic, time=received
         )
-        message = envelope.data(delivery.payload) + envelope.attributes(facts) + block
+        flags = FLAG_BLOCKS[delivery.flags & FLAGS]
+        message = envelope.data(delivery.payload) + flags + envelope.attributes(facts) + block
         return Wrapped(self._config.dead_letter_topic, message, delivery.packet_id, dead=True)
 
 
-def delivery_facts(delivery: Delivery) -> dict[str, str]:
-    flags = delivery.flags
-    return {
-        "mqtt.qos": str((flags & QOS_MASK) >> 1),
-        "mqtt.retain": "true" if flags & RETAIN_FLAG else "false",
-        "mqtt.dup": "true" if flags & DUP_FLAG else "false",
-    }
+def _flag_block(flags: int) -> bytes:
+    return envelope.attributes(
+        {
+            "mqtt.qos": str((flags & QOS_MASK) >> 1),
+            "mqtt.retain": "true" if flags & RETAIN_FLAG else "false",
+            "mqtt.dup": "true" if flags & DUP_FLAG else "false",
+        }
+    )
+
+
+FLAGS = QOS_MASK | RETAIN_FLAG | DUP_FLAG
+FLAG_BLOCKS = [_flag_block(flags) for flags in range(FLAGS + 1)]
 
 
 def property_attributes(properties: list[tuple[str, str]]) -> dict[str, str]:
@@ -179,6 +179,19 @@ def property_attributes(properties: list[tuple[str, str]]) -> dict[str, str]:
     if lost:
         kept[envelope.DROPPED] = str(lost)
     return kept
+
+
+def _event_time(topic: _Topic, properties: list[tuple[str, str]], document: Any) -> str | None:
+    """What the message says, None where time of receipt takes its place."""
+    source = topic.route.event_time
+    if source is None:
+        return None
+    try:
+        return event_time(_given(source, topic.time_pointer, properties, document), source.format)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        if topic.route.on_invalid == "substitute":
+            return None
+        raise CannotSucceed("invalid_event_time", f"no time as {source.format} at {_place(source)}") from error
 
 
 def event_time(given: Any, form: str) -> str:
