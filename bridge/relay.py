@@ -52,7 +52,7 @@ class Relay:
         self._waiting: list[Wrapped] = []
         self._waiting_bytes = 0
         self._publishes = 0
-        self._stopping = False
+        self.stopping = False
         self.acknowledge: Acknowledger = lambda generation, packet_ids: False
 
     def connected(self, generation: int) -> None:
@@ -65,7 +65,7 @@ class Relay:
 
     def received(self, generation: int, deliveries: Sequence[Delivery]) -> None:
         """Takes deliveries of a connection; never blocks on Pub/Sub."""
-        if self._stopping:  # unacknowledged: the broker keeps them
+        if self.stopping:  # unacknowledged: the broker keeps them
             return
         wrapped = self._wrapper.wrap(deliveries, self._now())
         self._metrics.received.inc(len(wrapped))
@@ -80,7 +80,7 @@ class Relay:
 
     def drain(self, seconds: float) -> bool:
         """Takes nothing more, and waits until what was taken has ended; False where the time was too short."""
-        self._stopping = True
+        self.stopping = True
         with self._lock:
             return self._idle.wait_for(lambda: not self._publishes and not self._waiting, seconds)
 

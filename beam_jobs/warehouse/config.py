@@ -53,10 +53,12 @@ class WarehouseConfig(JobConfig):
     """Writes each message as a row of a BigQuery table."""
 
     table: Annotated[str, AfterValidator(_table), Field(description="PROJECT.DATASET.TABLE")]
-    columns: Annotated[tuple[Column, ...], Field(min_length=1, description="columns and where they come from")]
+    columns: Annotated[tuple[Column, ...], Field(description="columns and where they come from")]
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
+        if not self.columns:
+            raise ValueError("columns: at least one")
         names = [column.name.lower() for column in self.columns]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
