@@ -9,7 +9,8 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from bridge.config import Publishing
 from bridge.envelope import MAX_REQUEST_BYTES, request_overhead
@@ -27,6 +28,14 @@ class Acknowledger(Protocol):
     """Sends acknowledgements while the connection they belong to is open."""
 
     def __call__(self, generation: int, packet_ids: Sequence[bytes]) -> bool: ...
+
+
+class _Request(NamedTuple):
+    """Messages for one Pub/Sub topic, and the batch they settle."""
+
+    batch: Batch
+    pubsub_topic: str
+    messages: Sequence[Wrapped]
 
 
 class Relay:
@@ -75,8 +84,8 @@ class Relay:
                 return
             self._waiting += wrapped
             self._waiting_bytes += sum(len(one.message) for one in wrapped)
-            if not self._publishes or self._full():
-                self._publish_waiting()
+            requests = self._due_requests()
+        self._send(requests)
 
     def drain(self, seconds: float) -> bool:
         """Takes nothing more, and waits until what was taken has ended; False where the time was too short."""
@@ -89,25 +98,28 @@ class Relay:
         with self._lock:
             return self._frontier.in_flight + len(self._waiting)
 
-    def _full(self) -> bool:
-        return len(self._waiting) >= self._limits.maximum_messages or self._waiting_bytes >= self._limits.maximum_bytes
-
-    def _publish_waiting(self) -> None:
+    def _due_requests(self) -> list[_Request]:
+        """All that waits, unless a publish is under way and there is room to gather more."""
+        if not self._waiting or (self._publishes and not self._full()):
+            return []
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        requests = requests_of(waiting, self._limits)
         packet_ids = [one.packet_id for one in waiting if one.packet_id]
         batch = self._frontier.enter(self._generation, packet_ids, len(waiting))
         self._publishes += len(waiting)
-        for pubsub_topic, messages in requests:
-            self._publish(batch, pubsub_topic, messages)
+        return [_Request(batch, *request) for request in requests_of(waiting, self._limits)]
 
-    def _publish(self, batch: Batch, pubsub_topic: str, messages: Sequence[Wrapped]) -> None:
-        self._publisher.publish(
-            pubsub_topic,
-            messages,
-            published=lambda done: self._published(batch, done),
-            refused=lambda message, why: self._refused(batch, message, why),
-        )
+    def _full(self) -> bool:
+        return len(self._waiting) >= self._limits.maximum_messages or self._waiting_bytes >= self._limits.maximum_bytes
+
+    def _send(self, requests: Sequence[_Request]) -> None:
+        """Never under the lock: an answer that is there already is handed to us before `publish` returns."""
+        for request in requests:
+            self._publisher.publish(
+                request.pubsub_topic,
+                request.messages,
+                published=partial(self._published, request.batch),
+                refused=partial(self._refused, request.batch),
+            )
 
     def _published(self, batch: Batch, messages: Sequence[Wrapped]) -> None:
         dead = sum(message.dead for message in messages)
@@ -118,16 +130,16 @@ class Relay:
             self._publishes -= len(messages)
             if ready and not self.acknowledge(batch.generation, ready):
                 self._metrics.stale_acknowledgements.inc(len(ready))
-            if self._waiting and not self._publishes:
-                self._publish_waiting()
+            requests = self._due_requests()
             self._idle.notify_all()
+        self._send(requests)
 
     def _refused(self, batch: Batch, message: Wrapped, why: str) -> None:
         """Pub/Sub will never take this message: its dead letter takes its place. A dead letter is only tried again."""
         log.error("Pub/Sub refused a message for %s: %s", message.pubsub_topic, why)
         error = CannotSucceed("refused_by_pubsub", why)
         dead = message if message.dead else self._wrapper.dead_letter(message, error, self._now())
-        self._publish(batch, dead.pubsub_topic, [dead])
+        self._send([_Request(batch, dead.pubsub_topic, [dead])])
 
 
 def requests_of(wrapped: Sequence[Wrapped], limits: Publishing) -> list[tuple[str, list[Wrapped]]]:

@@ -79,7 +79,10 @@ def server_stream(request_type: Any) -> Callable[[Any], Any]:
 
 
 def bidi(request_type: Any) -> Callable[[Any], Any]:
-    """`async def Name(self, requests)` yielding responses; faults on single requests are the method's to ask for."""
+    """`async def Name(self, requests)` yielding responses.
+
+    Faults on `Name.open` strike at the first request; those on later requests are the method's to ask for.
+    """
     return _marker("bidi", request_type)
 
 

@@ -45,11 +45,16 @@ def test_requests_hold_every_message_once_in_order_and_within_limits(
 class HeldPublisher:
     """Keeps publishes until the test ends them."""
 
+    answers_at_once = False
+
     def __init__(self) -> None:
         self.open: list[tuple[str, Sequence[Wrapped], Callable[..., None], Callable[..., None]]] = []
 
     def publish(self, pubsub_topic: str, messages: Sequence[Any], published: Any, refused: Any) -> None:
-        self.open.append((pubsub_topic, messages, published, refused))
+        if self.answers_at_once:
+            published(messages)
+        else:
+            self.open.append((pubsub_topic, messages, published, refused))
 
 
 class Bench:
@@ -93,6 +98,14 @@ def test_one_message_does_not_wait_and_the_next_ones_gather_behind_it() -> None:
     assert [len(messages) for _, messages, _, _ in bench.publisher.open] == [3]
     bench.end(0)
     assert bench.acknowledged == [b"01", b"02", b"03", b"04"]
+
+
+def test_an_answer_that_is_there_at_once_does_not_stop_the_bridge() -> None:
+    bench = Bench()
+    bench.publisher.answers_at_once = True
+    bench.receive(1)
+    bench.receive(2, 3)
+    assert bench.acknowledged == [b"01", b"02", b"03"]
 
 
 def test_a_full_request_leaves_at_once_and_acknowledgements_keep_their_order() -> None:

@@ -1,0 +1,124 @@
+"""Who refers to whom in an architecture, checked both ways and on what was written, however wrong the rest may be."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from director.drafts import KINDS, Draft, link_entries, resources
+from director.positions import Location
+from director.strict import similar
+
+Finding = tuple[Location, str]
+
+
+def findings(architecture: Draft) -> Iterator[Finding]:
+    """Every reference that leads nowhere, every name given twice, and every topic that would lose what it gets."""
+    yield from _owned_twice(architecture)
+    for dataflow in architecture.children("dataflows").values():
+        for rule in RULES:
+            yield from rule(dataflow)
+
+
+def _owned_twice(architecture: Draft) -> Iterator[Finding]:
+    owners: dict[tuple[str, ...], str] = {}
+    for owner, dataflow in architecture.children("dataflows").items():
+        for kind in KINDS:
+            for resource in resources(dataflow, kind):
+                name = resource.text("name")
+                identity = (kind, resource.text("dataset") or "", name or "")
+                if name and identity in owners:
+                    where = "" if owners[identity] == owner else f" by dataflow '{owners[identity]}'"
+                    yield (*resource.location, "name"), f"'{name}' is declared already{where}; keep one"
+                owners.setdefault(identity, owner)
+
+
+def _links_to_no_service(dataflow: Draft) -> Iterator[Finding]:
+    services = dataflow.inner("services").data
+    for kind in KINDS:
+        for resource in resources(dataflow, kind):
+            for link in link_entries(resource):
+                yield from _unknown("service", link, "name", services)
+
+
+def _dependencies_on_no_service(dataflow: Draft) -> Iterator[Finding]:
+    services = dataflow.inner("services").data
+    for service in dataflow.children("services").values():
+        for location, needed in _dependencies(service):
+            if needed not in services:
+                yield location, f"no service '{needed}' here; {_advice(needed, services)}"
+
+
+def _dependencies(service: Draft) -> Iterator[tuple[Location, str]]:
+    written = service.data.get("dependencies")
+    for index, needed in enumerate(written if isinstance(written, list) else ()):
+        if isinstance(needed, str):
+            yield (*service.location, "dependencies", index), needed
+
+
+def _dependencies_in_a_circle(dataflow: Draft) -> Iterator[Finding]:
+    services = dataflow.children("services")
+    graph = {name: [needed for _, needed in _dependencies(service)] for name, service in services.items()}
+    for name, service in services.items():
+        for location, needed in _dependencies(service):
+            if name in _reachable(needed, graph):
+                message = f"'{needed}' waits for '{name}' in turn; remove one dependency of the circle"
+                yield location, message
+
+
+def _reachable(start: str, graph: dict[str, list[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += graph.get(name, [])
+    return reached
+
+
+def _subscriptions_of_no_topic(dataflow: Draft) -> Iterator[Finding]:
+    topics = _names(dataflow, "topics")
+    for subscription in resources(dataflow, "subscriptions"):
+        yield from _unknown("topic", subscription, "topic", topics)
+        policy = subscription.inner("dead_letter_policy")
+        yield from _unknown("topic", policy, "topic", topics)
+        if policy.text("topic") and policy.text("topic") == subscription.text("topic"):
+            yield (*policy.location, "topic"), "dead letters would come back to this subscription; use another topic"
+
+
+def _topics_that_lose(dataflow: Draft) -> Iterator[Finding]:
+    read = {subscription.text("topic") for subscription in resources(dataflow, "subscriptions")}
+    for topic in resources(dataflow, "topics"):
+        name = topic.text("name")
+        if name and name not in read and "message_retention_duration" not in topic.data:
+            message = "no subscription reads it and it retains nothing: messages are lost; add one of the two"
+            yield (*topic.location, "name"), message
+
+
+def _tables_of_no_dataset(dataflow: Draft) -> Iterator[Finding]:
+    datasets = _names(dataflow, "bigquery_datasets")
+    for table in resources(dataflow, "bigquery_tables"):
+        yield from _unknown("dataset", table, "dataset", datasets)
+
+
+def _unknown(what: str, holder: Draft, key: str, known: Iterable[str]) -> Iterator[Finding]:
+    name = holder.text(key)
+    if name is not None and name not in known:
+        yield (*holder.location, key), f"no {what} '{name}' here; {_advice(name, known)}"
+
+
+def _advice(name: str, known: Iterable[str]) -> str:
+    advice = similar(name, known)
+    return "add it" if advice == "remove it" else advice
+
+
+def _names(dataflow: Draft, kind: str) -> set[str]:
+    return {name for resource in resources(dataflow, kind) if (name := resource.text("name"))}
+
+
+RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
+    _links_to_no_service,
+    _dependencies_on_no_service,
+    _dependencies_in_a_circle,
+    _subscriptions_of_no_topic,
+    _topics_that_lose,
+    _tables_of_no_dataset,
+)

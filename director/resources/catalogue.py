@@ -1,0 +1,37 @@
+"""Every kind the director knows: what a dataflow wants of it, and who provides it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from director.documents import Blueprint
+from director.resources import buckets, datasets, firestore_collections, subscriptions, tables, topics
+from director.resources.base import Context, Provider, Wanted
+from director.resources.clients import Clients
+
+Providers = Mapping[str, Provider[Any]]
+
+
+def wanted(blueprint: Blueprint, dataflow: str) -> tuple[Wanted[Any], ...]:
+    """The resources of a dataflow in the order of the document."""
+    specs = blueprint.architecture.dataflows[dataflow].resources
+    context = Context(blueprint.architecture, dataflow, blueprint.seeds)
+    return (
+        *(topics.wanted(context, spec) for spec in specs.topics),
+        *(subscriptions.wanted(context, spec) for spec in specs.subscriptions),
+        *(datasets.wanted(context, spec) for spec in specs.bigquery_datasets),
+        *(tables.wanted(context, spec) for spec in specs.bigquery_tables),
+        *(buckets.wanted(context, spec) for spec in specs.gcs_buckets),
+        *(firestore_collections.wanted(context, spec) for spec in specs.firestore_collections),
+    )
+
+
+def providers(clients: Clients, blueprint: Blueprint) -> Providers:
+    seeds = {collection: documents for (_, collection), documents in blueprint.seeds.items()}
+    return {
+        topics.KIND: topics.Topics(clients.publisher),
+        subscriptions.KIND: subscriptions.Subscriptions(clients.subscriber),
+        datasets.KIND: datasets.Datasets(clients.bigquery),
+        tables.KIND: tables.Tables(clients.bigquery),
+        buckets.KIND: buckets.Buckets(clients.storage),
+        firestore_collections.KIND: firestore_collections.Collections(clients.firestore, seeds),
+    }

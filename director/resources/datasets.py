@@ -1,0 +1,82 @@
+"""BigQuery datasets."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from director.model import Dataset
+from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
+
+KIND = "bigquery_datasets"
+ANEW = "use another name, or move the data and delete the dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Fields are named as the client's properties, so that they are its update mask."""
+
+    location: Annotated[str, fixed(ANEW)]
+    description: str = ""
+    default_table_expiration_ms: int | None = None
+    labels: Labels = field(default_factory=dict)
+
+
+def full_name(project: str, name: str) -> str:
+    return f"{project}.{name}"
+
+
+def wanted(context: Context, spec: Dataset) -> Wanted[State]:
+    state = State(
+        location=spec.location or context.architecture.location,
+        description=spec.description,
+        default_table_expiration_ms=milliseconds(spec.default_table_expiration),
+        labels=context.labels(spec.labels),
+    )
+    return Wanted(KIND, full_name(context.project, spec.name), state, context.owner, services=context.services(spec))
+
+
+def milliseconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else duration // timedelta(milliseconds=1)
+
+
+class Datasets:
+    """Datasets through Google's client; updates carry the etag of what was observed."""
+
+    def __init__(self, client: bigquery.Client) -> None:
+        self._client: Any = client  # its hints do not know that retry may be None
+
+    def observe(self, wanted: Wanted[State]) -> Observed[State] | None:
+        try:
+            found = self._client.get_dataset(wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
+        except NotFound:
+            return None
+        state = State(
+            location=found.location or "",
+            description=found.description or "",
+            default_table_expiration_ms=found.default_table_expiration_ms,
+            labels=dict(found.labels),
+        )
+        return Observed(state, owner_in(state.labels), found)
+
+    def create(self, wanted: Wanted[State]) -> None:
+        dataset = bigquery.Dataset(wanted.full_name)
+        dataset.location = wanted.state.location
+        _fill(dataset, wanted.state)
+        self._client.create_dataset(dataset, retry=None, timeout=CALL_TIMEOUT)
+
+    def update(self, wanted: Wanted[State], observed: Observed[State], fields: frozenset[str]) -> None:
+        _fill(observed.handle, wanted.state)
+        self._client.update_dataset(observed.handle, sorted(fields), retry=None, timeout=CALL_TIMEOUT)
+
+    def delete(self, wanted: Wanted[State]) -> None:
+        """Refused by BigQuery while there are tables in it."""
+        self._client.delete_dataset(wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
+
+
+def _fill(dataset: Any, state: State) -> None:
+    dataset.description = state.description or None
+    dataset.default_table_expiration_ms = state.default_table_expiration_ms
+    dataset.labels = {**dataset.labels, **state.labels}

@@ -1,0 +1,85 @@
+"""Firestore collections, which exist by their documents: missing seeds are created, and none is ever overwritten.
+
+Documents carry no label that could tell ours from another's, and a device register is edited where it lives. So a seed
+is what a collection begins with, not what it must stay.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from google.cloud import firestore
+
+from director.model import Collection
+from director.resources.base import CALL_TIMEOUT, Context, Observed, Verdict, Wanted
+from director.seeds import Documents
+
+KIND = "firestore_collections"
+BATCH = 400  # documents a request; 500 is the most some servers take
+
+
+def missing(live: frozenset[str], wanted: frozenset[str]) -> Verdict | None:
+    absent = sorted(wanted - live)
+    if not absent:
+        return None
+    named = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
+    return Verdict("update", f"{len(absent)} of {len(wanted)} documents missing: {named}")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    documents: Annotated[frozenset[str], missing] = frozenset()
+
+
+def wanted(context: Context, spec: Collection) -> Wanted[State]:
+    seeds = context.seeds.get((context.dataflow, spec.name), {})
+    return Wanted(KIND, spec.name, State(frozenset(seeds)), owner=None, services=context.services(spec))
+
+
+class Collections:
+    """Collections through Google's client. `seeds` are the documents of each, by its name."""
+
+    def __init__(self, client: firestore.Client, seeds: dict[str, Documents]) -> None:
+        self._client = client
+        self._seeds = seeds
+
+    def observe(self, wanted: Wanted[State]) -> Observed[State] | None:
+        collection = self._client.collection(wanted.full_name)
+        if not wanted.state.documents:  # nothing to look for but a database that answers
+            list(collection.select([]).limit(1).stream(retry=None, timeout=CALL_TIMEOUT))
+            return Observed(State(), None)
+        there = frozenset(document.id for document in self._documents(wanted) if document.exists)
+        return Observed(State(there), None) if there else None
+
+    def create(self, wanted: Wanted[State]) -> None:
+        self._add(wanted, wanted.state.documents)
+
+    def update(self, wanted: Wanted[State], observed: Observed[State], fields: frozenset[str]) -> None:
+        self._add(wanted, wanted.state.documents - observed.state.documents)
+
+    def delete(self, wanted: Wanted[State]) -> None:
+        """Deletes the documents that still are what they were seeded with; the others have become somebody's own."""
+        seeds = self._seeds.get(wanted.full_name, {})
+        for document in self._documents(wanted):
+            if document.exists and document.to_dict() == seeds[document.id]:
+                unchanged = self._client.write_option(last_update_time=document.update_time)
+                document.reference.delete(option=unchanged, retry=None, timeout=CALL_TIMEOUT)
+
+    def _add(self, wanted: Wanted[State], names: frozenset[str]) -> None:
+        collection, seeds = self._client.collection(wanted.full_name), self._seeds[wanted.full_name]
+        for part in _parts(sorted(names)):
+            batch = self._client.batch()
+            for name in part:
+                batch.create(collection.document(name), dict(seeds[name]))
+            batch.commit(retry=None, timeout=CALL_TIMEOUT)
+
+    def _documents(self, wanted: Wanted[State]) -> Iterator[Any]:
+        collection = self._client.collection(wanted.full_name)
+        for part in _parts(sorted(wanted.state.documents)):
+            references = [collection.document(name) for name in part]
+            yield from self._client.get_all(references, retry=None, timeout=CALL_TIMEOUT)
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), BATCH):
+        yield names[start : start + BATCH]

@@ -1,0 +1,177 @@
+"""The client that services use to find their configuration, against a real server."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from director.app import create_app
+from director.client import BadAddress, Configuration, DirectorClient, DirectorRefused, DirectorUnavailable
+from director.documents import Blueprint
+from director.resources.retries import Retries
+from director.service import Director
+
+
+class Time:
+    """A clock that only sleep moves, and what happened at each sleep."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self.then: dict[int, Any] = {}
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.pauses.append(seconds)
+        self.then.get(len(self.pauses), lambda: None)()
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+def client(url: str, time: Time, **settings: Any) -> DirectorClient:
+    return DirectorClient(url, clock=lambda: time.now, sleep=time.sleep, rng=lambda: 1.0, **settings)
+
+
+def serving(application: Any) -> Iterator[str]:
+    server: BaseWSGIServer = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture
+def director(blueprint: Blueprint, world: Any, retries: Retries) -> Director:
+    return Director(blueprint, world.providers(), retries, workers=1)
+
+
+@pytest.fixture
+def url(director: Director) -> Iterator[str]:
+    yield from serving(create_app(director))
+
+
+@pytest.fixture
+def odd_url(answers: list[tuple[str, bytes]]) -> Iterator[str]:
+    """A server that gives the listed answers one after the other, the last one for ever."""
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        start_response(status, [("Content-Type", "application/json")])
+        return [body]
+
+    yield from serving(application)
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An address where nobody listens."""
+    server = make_server("127.0.0.1", 0, lambda environ, start_response: [])
+    server.server_close()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def test_a_service_gets_its_configuration(url: str, time: Time, blueprint: Blueprint) -> None:
+    project = blueprint.architecture.project_id
+    found = client(url, time).configuration("air", "bridge")
+    assert found == Configuration(
+        project, "air", "bridge",
+        {"routes": {"up": {"filter": "a/#"}}, "destinations": {"up": f"projects/{project}/topics/readings"}},
+    )  # fmt: skip
+    assert time.pauses == []
+
+
+def test_plan_apply_and_verify_answer_as_the_director_does(url: str, time: Time) -> None:
+    director = client(url, time)
+    assert len(director.plan("air")["changes"]) == 7
+    with pytest.raises(DirectorRefused) as caught:
+        director.verify("air")
+    assert (caught.value.status, caught.value.code) == (409, "not_as_wanted")
+    assert len(caught.value.details["changes"]) == 7
+    assert {outcome["result"] for outcome in director.apply("air")["resources"]} == {"created"}
+    assert director.verify("air") == {"dataflow": "air", "changes": []}
+    assert time.pauses == []
+
+
+def test_registering_waits_until_the_resources_are_there(url: str, time: Time, director: Director) -> None:
+    time.then[3] = lambda: director.apply("air")
+    assert client(url, time).register("air", "archive").service == "archive"
+    assert time.pauses == [0.25, 0.5, 1.0]
+
+
+def test_registering_gives_up_within_its_budget_and_says_what_is_missing(url: str, time: Time) -> None:
+    with pytest.raises(DirectorRefused, match="resources are missing; apply dataflow 'air' first") as caught:
+        client(url, time, budget=20.0).register("air", "archive")
+    assert time.now < 20.0
+    assert {change["kind"] for change in caught.value.details["changes"]} >= {"subscriptions"}
+
+
+def test_a_director_that_is_not_there_is_tried_for_the_budget_and_then_named(nowhere: str, time: Time) -> None:
+    with pytest.raises(DirectorUnavailable, match=f"{nowhere} does not answer .*; start it, or check the address"):
+        client(nowhere, time).configuration("air", "bridge")
+    assert 50.0 < time.now < 60.0
+    assert max(time.pauses) == 8.0
+
+
+def test_a_no_that_will_not_change_is_told_at_once(url: str, time: Time) -> None:
+    for ask in (lambda: client(url, time).configuration("air", "ghost"), lambda: client(url, time).plan("../x")):
+        with pytest.raises(DirectorRefused, match="the director says not_found"):
+            ask()
+    assert time.pauses == []
+
+
+BUSY = b'{"error": {"code": "busy", "message": "later", "request_id": "1"}}'
+GOOD = b'{"project": "p", "dataflow": "d", "service": "s", "config": {"a": 1}}'
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [("503 Service Unavailable", BUSY), ("200 OK", GOOD)],
+        [("429 Too Many Requests", BUSY), ("200 OK", GOOD)],
+        [("409 Conflict", BUSY), ("200 OK", GOOD)],
+        [("502 Bad Gateway", b"<html>"), ("200 OK", GOOD)],
+        [("200 OK", b"not json"), ("200 OK", GOOD)],
+        [("200 OK", b"[1]"), ("200 OK", GOOD)],
+    ],
+)
+def test_an_answer_that_may_be_better_later_is_asked_for_again(odd_url: str, time: Time) -> None:
+    assert client(odd_url, time).configuration("d", "s") == Configuration("p", "d", "s", {"a": 1})
+    assert time.pauses == [0.25]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [("200 OK", b'{"project": "p"}')],
+        [("200 OK", b'{"project": "p", "dataflow": "d", "service": "s", "config": 7}')],
+        [("200 OK", b"{}")],
+        [("302 Found", b"{}")],
+        [("500 Internal Server Error", b'{"error": "text"}')],
+    ],
+)
+def test_a_server_that_is_no_director_is_named_as_such(odd_url: str, time: Time) -> None:
+    with pytest.raises(DirectorUnavailable, match="but not as a director does; check the address"):
+        client(odd_url, time, budget=5.0).configuration("d", "s")
+
+
+@pytest.mark.parametrize("url", ["", "director", "ftp://x", "http://", "http://127.0.0.1/?a=1", "http://example.com"])
+def test_an_address_that_cannot_be_or_would_be_overheard_is_refused(url: str) -> None:
+    with pytest.raises(BadAddress, match=r"is no address of a director|would send configuration in plain text"):
+        DirectorClient(url)
+
+
+def test_the_client_is_light() -> None:
+    """It must not bring Flask, gRPC, Google's clients or anything else of the director along."""
+    heavy = ("flask", "grpc", "google.api_core", "google.auth", "yaml", "pydantic", "gunicorn", "director.strict")
+    code = f"import director.client, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
