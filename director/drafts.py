@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from director import keys
 from director.positions import Location
 
 
@@ -35,16 +36,6 @@ class Draft:
                 yield Draft(item, (*self.location, key, index))
 
 
-KINDS = (
-    "topics",
-    "subscriptions",
-    "bigquery_datasets",
-    "bigquery_tables",
-    "gcs_buckets",
-    "firestore_collections",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class LinkDraft:
     """A link as written: the service, the key its configuration wants, and what the resource is called there."""
@@ -69,7 +60,7 @@ def link_entries(resource: Draft) -> Iterator[Draft]:
 
 def links(project: str, dataflow: Draft) -> Iterator[LinkDraft]:
     """Every link of a dataflow that can be read, with the value it injects."""
-    for kind in KINDS:
+    for kind in keys.KINDS:
         for resource in resources(dataflow, kind):
             value = reference(project, kind, resource)
             for link in link_entries(resource):
@@ -79,13 +70,11 @@ def links(project: str, dataflow: Draft) -> Iterator[LinkDraft]:
 
 
 def reference(project: str, kind: str, resource: Draft) -> str | None:
-    """What a service calls the resource: the name its clients take."""
-    name = resource.text("name")
+    """What a service calls the resource: the full name, which is what its client takes."""
+    name, dataset = resource.text("name"), resource.text("dataset")
     if not name:
         return None
-    if kind in ("topics", "subscriptions"):
-        return f"projects/{project}/{kind}/{name}"
-    if kind == "bigquery_tables":
-        dataset = resource.text("dataset")
-        return f"{project}.{dataset}.{name}" if dataset else None
-    return name
+    if kind == keys.TABLES:
+        return keys.table(project, dataset, name)[1] if dataset else None
+    named = {keys.TOPICS: keys.topic, keys.SUBSCRIPTIONS: keys.subscription, keys.DATASETS: keys.dataset}
+    return named[kind](project, name)[1] if kind in named else name

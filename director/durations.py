@@ -34,6 +34,11 @@ def written(value: timedelta) -> str:
     return text + (f"{seconds}s" if left or not text else "")
 
 
+def milliseconds(value: timedelta | None) -> int | None:
+    """For services that count them."""
+    return None if value is None else value // timedelta(milliseconds=1)
+
+
 Duration = Annotated[
     timedelta,
     PlainValidator(duration),

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from director.drafts import KINDS, Draft, link_entries, resources
+from director.drafts import Draft, link_entries, resources
+from director.keys import KINDS
 from director.positions import Location
 from director.strict import similar
 

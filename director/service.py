@@ -8,8 +8,8 @@ from typing import Any
 from director.configuration import Configuration
 from director.documents import Blueprint
 from director.errors import Busy, Unknown
-from director.resources.base import Wanted
-from director.resources.catalogue import Providers, wanted
+from director.resources.base import Providers, Wanted
+from director.resources.catalogue import wanted
 from director.resources.plan import Plan, with_needs
 from director.resources.provisioner import Provisioner, Report
 from director.resources.retries import Retries

@@ -7,7 +7,7 @@ class Objects(RestService):
     async def get(self, request): ...
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
 from aiohttp import web
@@ -63,9 +63,13 @@ def route(method: str, path: str, name: str) -> Callable[[Any], Any]:
 
 
 class RestService:
-    """Base of a REST service; `short` is what faults call it (`storage.objects.insert`)."""
+    """Base of a REST service; `short` is what faults call it (`storage.objects.insert`).
+
+    `reasons` is what its errors call a gRPC code, where clients decide by the reason whether to try again.
+    """
 
     short: ClassVar[str]
+    reasons: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -87,13 +91,14 @@ class RestService:
             except HttpError as error:
                 return error.response()
             except Struck as struck:
-                return _struck(request, struck)
+                return _struck(request, struck, self.reasons)
 
         return handle
 
 
-def _struck(request: web.Request, struck: Struck) -> web.Response:
+def _struck(request: web.Request, struck: Struck, reasons: Mapping[str, str]) -> web.Response:
     fault = struck.fault
     if fault.action == "reset" and request.transport is not None:
         request.transport.abort()
-    return HttpError(HTTP_STATUS[fault.code], fault.code.lower(), fault.message).response()
+    reason = reasons.get(fault.code, fault.code.lower())
+    return HttpError(HTTP_STATUS[fault.code], reason, fault.message).response()

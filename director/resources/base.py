@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
+from director.keys import Key
 from director.model import Architecture, Resource
 from director.names import ARCHITECTURE, DATAFLOW, MANAGED_BY
 from director.seeds import Documents
@@ -82,9 +83,6 @@ def owner_in(labels: Mapping[str, str]) -> Owner | None:
     return Owner(labels.get(ARCHITECTURE, ""), labels.get(DATAFLOW, ""))
 
 
-Key = tuple[str, str]  # kind and full name
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted(Generic[S]):
     """A resource as it should be. `owner` is None for what cannot carry labels."""
@@ -117,6 +115,9 @@ class Provider(Protocol[S]):
     def create(self, wanted: Wanted[S]) -> None: ...
     def update(self, wanted: Wanted[S], observed: Observed[S], fields: frozenset[str]) -> None: ...
     def delete(self, wanted: Wanted[S]) -> None: ...
+
+
+Providers = Mapping[str, Provider[Any]]  # by kind
 
 
 @dataclass(frozen=True, slots=True)

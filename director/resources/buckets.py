@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from google.api_core.exceptions import NotFound
 from google.cloud.storage import Client
 
+from director import keys
 from director.model import Bucket, LifecycleRule
 from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
 
-KIND = "gcs_buckets"
 ANEW = "use another name, or move the objects and delete the bucket"
 
 
@@ -35,7 +35,7 @@ def wanted(context: Context, spec: Bucket) -> Wanted[State]:
         lifecycle_rules=tuple(sorted(_rule(rule) for rule in spec.lifecycle_rules)),
         labels=context.labels(spec.labels),
     )
-    return Wanted(KIND, spec.name, state, context.owner, services=context.services(spec))
+    return Wanted(*keys.bucket(spec.name), state, context.owner, services=context.services(spec))
 
 
 class Buckets:

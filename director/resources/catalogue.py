@@ -1,14 +1,12 @@
 """Every kind the director knows: what a dataflow wants of it, and who provides it."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from director import keys
 from director.documents import Blueprint
 from director.resources import buckets, datasets, firestore_collections, subscriptions, tables, topics
-from director.resources.base import Context, Provider, Wanted
+from director.resources.base import Context, Providers, Wanted
 from director.resources.clients import Clients
-
-Providers = Mapping[str, Provider[Any]]
 
 
 def wanted(blueprint: Blueprint, dataflow: str) -> tuple[Wanted[Any], ...]:
@@ -28,10 +26,10 @@ def wanted(blueprint: Blueprint, dataflow: str) -> tuple[Wanted[Any], ...]:
 def providers(clients: Clients, blueprint: Blueprint) -> Providers:
     seeds = {collection: documents for (_, collection), documents in blueprint.seeds.items()}
     return {
-        topics.KIND: topics.Topics(clients.publisher),
-        subscriptions.KIND: subscriptions.Subscriptions(clients.subscriber),
-        datasets.KIND: datasets.Datasets(clients.bigquery),
-        tables.KIND: tables.Tables(clients.bigquery),
-        buckets.KIND: buckets.Buckets(clients.storage),
-        firestore_collections.KIND: firestore_collections.Collections(clients.firestore, seeds),
+        keys.TOPICS: topics.Topics(clients.publisher),
+        keys.SUBSCRIPTIONS: subscriptions.Subscriptions(clients.subscriber),
+        keys.DATASETS: datasets.Datasets(clients.bigquery),
+        keys.TABLES: tables.Tables(clients.bigquery),
+        keys.BUCKETS: buckets.Buckets(clients.storage),
+        keys.COLLECTIONS: firestore_collections.Collections(clients.firestore, seeds),
     }

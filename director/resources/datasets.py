@@ -1,16 +1,16 @@
 """BigQuery datasets."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Annotated, Any
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from director import keys
+from director.durations import milliseconds
 from director.model import Dataset
 from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
 
-KIND = "bigquery_datasets"
 ANEW = "use another name, or move the data and delete the dataset"
 
 
@@ -24,10 +24,6 @@ class State:
     labels: Labels = field(default_factory=dict)
 
 
-def full_name(project: str, name: str) -> str:
-    return f"{project}.{name}"
-
-
 def wanted(context: Context, spec: Dataset) -> Wanted[State]:
     state = State(
         location=spec.location or context.architecture.location,
@@ -35,11 +31,8 @@ def wanted(context: Context, spec: Dataset) -> Wanted[State]:
         default_table_expiration_ms=milliseconds(spec.default_table_expiration),
         labels=context.labels(spec.labels),
     )
-    return Wanted(KIND, full_name(context.project, spec.name), state, context.owner, services=context.services(spec))
-
-
-def milliseconds(duration: timedelta | None) -> int | None:
-    return None if duration is None else duration // timedelta(milliseconds=1)
+    key = keys.dataset(context.project, spec.name)
+    return Wanted(*key, state, context.owner, services=context.services(spec))
 
 
 class Datasets:

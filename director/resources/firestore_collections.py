@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from google.cloud import firestore
 
+from director import keys
 from director.model import Collection
 from director.resources.base import CALL_TIMEOUT, Context, Observed, Verdict, Wanted
 from director.seeds import Documents
 
-KIND = "firestore_collections"
 BATCH = 400  # documents a request; 500 is the most some servers take
 
 
@@ -33,7 +33,7 @@ class State:
 
 def wanted(context: Context, spec: Collection) -> Wanted[State]:
     seeds = context.seeds.get((context.dataflow, spec.name), {})
-    return Wanted(KIND, spec.name, State(frozenset(seeds)), owner=None, services=context.services(spec))
+    return Wanted(*keys.collection(spec.name), State(frozenset(seeds)), owner=None, services=context.services(spec))
 
 
 class Collections:

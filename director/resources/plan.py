@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_type_hints
 
-from director.resources.base import Key, Observed, Owner, Rule, Verdict, Wanted, mutable
+from director.keys import Key
+from director.resources.base import Observed, Owner, Rule, Verdict, Wanted, mutable
 
 Action = Literal["create", "update", "none", "refuse"]
 

@@ -10,8 +10,8 @@ from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import RequestException
 
 from director.errors import Rejected, Unavailable
-from director.resources.base import Key, Observed, Wanted
-from director.resources.catalogue import Providers
+from director.keys import Key
+from director.resources.base import Observed, Providers, Wanted
 from director.resources.plan import Action, Change, Plan, change, layers, plan
 from director.resources.retries import Retries, transient
 
@@ -116,7 +116,8 @@ class Provisioner:
             if todo.action == "refuse":
                 return Outcome(*wanted.key, "refused", "; ".join(todo.reasons))
             if todo.action == "none" or self._carried_out(wanted, todo, observed):
-                return Outcome(*wanted.key, _RESULTS[planned.action], "; ".join(planned.reasons))
+                reasons = planned.reasons if planned.action == "update" else ()
+                return Outcome(*wanted.key, _RESULTS[planned.action], "; ".join(reasons))
             self._retries.rest(attempt)
             observed = self._observed(wanted)
             todo = change(wanted, observed)

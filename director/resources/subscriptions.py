@@ -10,12 +10,11 @@ from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, RetryPolicy
 from google.pubsub_v1.types import Subscription as Message
 
+from director import keys
 from director.model import Subscription
-from director.resources import topics
 from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
 from director.strict import written
 
-KIND = "subscriptions"
 ANEW = "use another name, or delete the subscription and with it its backlog"
 
 
@@ -56,31 +55,27 @@ class State:
 
 
 def wanted(context: Context, spec: Subscription) -> Wanted[State]:
-    topic = topics.full_name(context.project, spec.topic)
+    topic = keys.topic(context.project, spec.topic)
     retry, dead = spec.retry_policy, spec.dead_letter_policy
-    dead_letters = None
-    if dead:
-        dead_letters = DeadLetters(topics.full_name(context.project, dead.topic), dead.max_delivery_attempts)
+    dead_topic = keys.topic(context.project, dead.topic) if dead else None
     state = State(
-        topic=topic,
+        topic=topic[1],
         filter=spec.filter,
         enable_message_ordering=spec.enable_message_ordering,
         ack_deadline_seconds=spec.ack_deadline_seconds,
         message_retention_duration=spec.message_retention_duration,
         retain_acked_messages=spec.retain_acked_messages,
         retry_policy=Backoff(retry.minimum_backoff, retry.maximum_backoff) if retry else None,
-        dead_letter_policy=dead_letters,
+        dead_letter_policy=DeadLetters(dead_topic[1], dead.max_delivery_attempts) if dead and dead_topic else None,
         enable_exactly_once_delivery=spec.enable_exactly_once_delivery,
         expiration_policy=spec.expiration,
         labels=context.labels(spec.labels),
     )
-    needed = [topic, *([dead_letters.topic] if dead_letters else [])]
     return Wanted(
-        KIND,
-        f"projects/{context.project}/subscriptions/{spec.name}",
+        *keys.subscription(context.project, spec.name),
         state,
         context.owner,
-        needs=tuple((topics.KIND, name) for name in needed),
+        needs=(topic, dead_topic) if dead_topic else (topic,),
         services=context.services(spec),
     )
 

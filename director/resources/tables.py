@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
+from director import keys
+from director.durations import milliseconds
 from director.model import Table
-from director.resources import datasets
 from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
 from director.resources.columns import Column, Schema, from_specs, grown, grows, standard
 
-KIND = "bigquery_tables"
 ANEW = "use another name, or copy the rows into a new table"
 
 
@@ -60,13 +60,11 @@ def wanted(context: Context, spec: Table) -> Wanted[State]:
         description=spec.description,
         labels=context.labels(spec.labels),
     )
-    dataset = datasets.full_name(context.project, spec.dataset)
     return Wanted(
-        KIND,
-        f"{dataset}.{spec.name}",
+        *keys.table(context.project, spec.dataset, spec.name),
         state,
         context.owner,
-        needs=((datasets.KIND, dataset),),
+        needs=(keys.dataset(context.project, spec.dataset),),
         services=context.services(spec),
     )
 
@@ -106,7 +104,7 @@ def _fill(table: Any, state: State, schema: Schema, created: datetime) -> None:
     if state.partitioning:
         partitioning = bigquery.TimePartitioning(type_=state.partitioning.type, field=state.partitioning.field)
         # Said even where it is none: a patch leaves alone what it does not name.
-        partitioning.expiration_ms = datasets.milliseconds(state.partition_expiration)
+        partitioning.expiration_ms = milliseconds(state.partition_expiration)
         table.time_partitioning = partitioning
     table.clustering_fields = list(state.clustering_fields) or None
     table.expires = created + state.expiration if state.expiration else None

@@ -9,10 +9,9 @@ from google.api_core.exceptions import NotFound
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import Topic as Message
 
+from director import keys
 from director.model import Topic
 from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, owner_in
-
-KIND = "topics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +20,10 @@ class State:
     labels: Labels = field(default_factory=dict)
 
 
-def full_name(project: str, name: str) -> str:
-    return f"projects/{project}/topics/{name}"
-
-
 def wanted(context: Context, spec: Topic) -> Wanted[State]:
     state = State(spec.message_retention_duration, context.labels(spec.labels))
-    return Wanted(KIND, full_name(context.project, spec.name), state, context.owner, services=context.services(spec))
+    key = keys.topic(context.project, spec.name)
+    return Wanted(*key, state, context.owner, services=context.services(spec))
 
 
 class Topics:

@@ -9,7 +9,7 @@ from aiohttp import web
 from localcloud.bigquery.catalog import Catalog
 from localcloud.bigquery.commits import Commits
 from localcloud.bigquery.database import Database
-from localcloud.bigquery.doors import API, answer, body_of, first_row, number
+from localcloud.bigquery.doors import API, Door, answer, body_of, first_row, number
 from localcloud.bigquery.entities import Table
 from localcloud.bigquery.errors import invalid, not_found, unsupported
 from localcloud.bigquery.inserts import Inserts
@@ -21,17 +21,15 @@ from localcloud.bigquery.schema import Schema, quoted
 from localcloud.bigquery.wire import Encoding
 from localcloud.clock import Clock
 from localcloud.faults import Faults
-from localcloud.rest import HttpError, RestService, route
+from localcloud.rest import HttpError, route
 
 TABLE = f"{API}/datasets/{{dataset}}/tables/{{table}}"
 LARGEST_REQUEST = 10 << 20
 MOST_ROWS = 50_000
 
 
-class Data(RestService):
+class Data(Door):
     """Decodes, calls inserts or the database, encodes."""
-
-    short = "bigquery"
 
     def __init__(
         self, faults: Faults, clock: Clock, database: Database, catalog: Catalog, commits: Commits, jobs: Jobs
@@ -92,7 +90,7 @@ class Data(RestService):
         storage = quoted(table.storage)
 
         def read(cursor: Any) -> tuple[int, Result]:
-            total = cursor.execute(counting(table.storage)).fetchone()[0]
+            total = cursor.execute(counting(table.storage)).fetchall()[0][0]
             sql = f"SELECT {columns} FROM {storage} LIMIT {count} OFFSET {start}"  # noqa: S608 - quoted names
             rows = cursor.sql(sql).to_arrow_table()
             return total, Result(schema, rows)

@@ -44,7 +44,7 @@ class Transaction:
         self.connection.register("incoming", rows)
         try:
             into = f"INSERT INTO {quoted(target)} BY NAME SELECT * FROM incoming"  # noqa: S608 - a number of ours
-            self.connection.execute(into)
+            self.execute(into)
         finally:
             self.connection.unregister("incoming")
 

@@ -214,7 +214,7 @@ def _table_settings(tree: Tree) -> dict[str, Any]:
     for each in _properties(tree):
         if isinstance(each, exp.PartitionedByProperty):
             resource["timePartitioning"] = {**_partitioning(each.this), **resource.pop("partition", {})}
-        elif isinstance(each, exp.Cluster):
+        elif isinstance(each, exp.ClusterProperty):
             resource["clustering"] = {"fields": [column.name for column in each.expressions]}
     if "partition" in resource:
         raise invalid_query("partition_expiration_days needs PARTITION BY")
@@ -244,7 +244,7 @@ def _options(tree: Tree) -> dict[str, Any]:
     for each in _properties(tree):
         if type(each) is exp.Property:
             resource |= _option(each)
-        elif not isinstance(each, exp.PartitionedByProperty | exp.Cluster):
+        elif not isinstance(each, exp.PartitionedByProperty | exp.ClusterProperty):
             raise invalid_query(f"localcloud does not support {each.sql('bigquery')}")
     return resource
 

@@ -1,15 +1,31 @@
 """What the REST doors share: reading requests, and pages of lists."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 from aiohttp import web
 
 from localcloud.bigquery.errors import invalid
+from localcloud.rest import RestService
 
 T = TypeVar("T")
 API = "/bigquery/v2/projects/{project}"
+
+
+class Door(RestService):
+    """A part of BigQuery's REST API."""
+
+    short = "bigquery"
+    reasons: ClassVar[dict[str, str]] = {  # https://cloud.google.com/bigquery/docs/error-messages
+        "UNAVAILABLE": "backendError",
+        "INTERNAL": "internalError",
+        "RESOURCE_EXHAUSTED": "rateLimitExceeded",
+        "PERMISSION_DENIED": "accessDenied",
+        "NOT_FOUND": "notFound",
+        "ALREADY_EXISTS": "duplicate",
+        "INVALID_ARGUMENT": "invalid",
+    }
 
 
 async def body_of(request: web.Request) -> dict[str, Any]:

@@ -6,24 +6,22 @@ from typing import Any
 
 from aiohttp import web
 
-from localcloud.bigquery.doors import API, answer, body_of, first_row, number, page
+from localcloud.bigquery.doors import API, Door, answer, body_of, first_row, number, page
 from localcloud.bigquery.errors import not_found, unsupported
 from localcloud.bigquery.jobs import Job, Jobs
 from localcloud.bigquery.queries import Answer
 from localcloud.bigquery.schema import schema_resource
 from localcloud.bigquery.wire import Encoding
 from localcloud.faults import Faults
-from localcloud.rest import RestService, route
+from localcloud.rest import route
 
 LARGEST_PAGE = 10_000  # rows
 LONGEST_WAIT = 10.0  # seconds a call waits for its query, unless told otherwise
 _JOB_KEYS = ("labels", "dryRun", "jobTimeoutMs", "reservation")
 
 
-class JobsDoor(RestService):
+class JobsDoor(Door):
     """Decodes, calls the jobs, encodes."""
-
-    short = "bigquery"
 
     def __init__(self, faults: Faults, jobs: Jobs) -> None:
         super().__init__(faults)

@@ -1,6 +1,7 @@
 """Running one query: read, change or define, and into a table when one is asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +9,16 @@ import duckdb
 
 from localcloud.bigquery import parameters
 from localcloud.bigquery.catalog import Catalog
+from localcloud.bigquery.complaints import query_error
 from localcloud.bigquery.database import Database, Transaction
 from localcloud.bigquery.definitions import Definitions
-from localcloud.bigquery.errors import duplicate, invalid, invalid_query, not_found, unsupported
+from localcloud.bigquery.errors import duplicate, invalid, not_found, unsupported
 from localcloud.bigquery.literals import now_micros, timestamp_text
 from localcloud.bigquery.names import DatasetName, TableName, table_name
-from localcloud.bigquery.resolution import Context, Resolution
+from localcloud.bigquery.resolution import Context
 from localcloud.bigquery.results import Result, counting, described, selected
 from localcloud.bigquery.schema import Schema, schema_resource
-from localcloud.bigquery.statements import Change, Definition, Plan, Selection, names_in, planned
+from localcloud.bigquery.statements import Change, Definition, Plan, Selection, planned
 from localcloud.clock import Clock
 
 _NOT_HERE = ("tableDefinitions", "userDefinedFunctionResources", "schemaUpdateOptions", "connectionProperties",
@@ -101,11 +103,11 @@ class Queries:
         return planned(self._catalog, request.sql, context, self._definitions.planned)
 
     def _select(self, cursor: duckdb.DuckDBPyConnection, plan: Selection) -> Answer:
-        with _Named(plan.resolution):
+        with _query_errors(plan):
             return Answer(selected(cursor, plan.sql), _facts(plan))
 
     def _change(self, transaction: Transaction, plan: Plan, request: Request, record: Record) -> Answer:
-        with _Named(plan.resolution, plan.table.storage if isinstance(plan, Change) else ""):
+        with _query_errors(plan):
             answer = self._changed(transaction, plan, request.destination)
         record(transaction, answer)
         return answer
@@ -147,19 +149,13 @@ class Queries:
         transaction.insert(table.storage, result.rows)
 
 
-class _Named:
-    """Turns DuckDB's errors into BigQuery's, with tables under the names they have there."""
-
-    def __init__(self, resolution: Resolution, changed: str = "") -> None:
-        self._resolution = resolution
-        self._changed = changed
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, duckdb.Error):
-            raise invalid_query(names_in(str(error), self._resolution)) from error
+@contextmanager
+def _query_errors(plan: Plan) -> Iterator[None]:
+    """Turns DuckDB's errors into BigQuery's."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise query_error(error, plan.resolution.tables) from error
 
 
 def _query(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -198,9 +194,9 @@ def _facts(plan: Plan) -> dict[str, Any]:
 
 
 def _explained(cursor: duckdb.DuckDBPyConnection, plan: Plan) -> Answer:
-    with _Named(plan.resolution):
+    with _query_errors(plan):
         if isinstance(plan, Selection):
             return Answer(None, {**_facts(plan), "schema": schema_resource(described(cursor, plan.sql))})
         if isinstance(plan, Change):
-            cursor.execute(f"EXPLAIN {plan.check}")
+            cursor.execute(f"EXPLAIN {plan.check}").fetchall()
         return Answer(None, _facts(plan))

@@ -9,6 +9,7 @@ from localcloud.bigquery.catalog import Catalog
 from localcloud.bigquery.commits import Commits
 from localcloud.bigquery.data_door import Data
 from localcloud.bigquery.database import Database
+from localcloud.bigquery.doors import Door
 from localcloud.bigquery.errors import unsupported
 from localcloud.bigquery.jobs import Jobs
 from localcloud.bigquery.jobs_door import JobsDoor
@@ -52,10 +53,8 @@ class BigQuery:
         self._database.close()
 
 
-class Absent(RestService):
+class Absent(Door):
     """Answers what no other door does, so that its absence is plain."""
-
-    short = "bigquery"
 
     @route("*", "/bigquery/v2/{rest:.*}", "unsupported")
     @route("*", "/upload/bigquery/v2/{rest:.*}", "unsupported")

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlglot import exp
 
@@ -90,6 +89,7 @@ def planned(catalog: Catalog, sql: str, context: Context, define: Define) -> Pla
         table = catalog.table(context.name(target))
         if table.view_query or not table.schema:
             raise invalid_query(f"{kind} needs a table with a schema: {table.name}")
+        resolution.tables[table.storage] = table
         return make(kind, table, tree, resolution)
     if isinstance(tree, exp.Create | exp.Drop | exp.Alter):
         return define(tree, context, resolution)
@@ -209,15 +209,3 @@ _CHANGES: dict[type, tuple[str, Callable[..., Change]]] = {
     exp.Merge: ("MERGE", _merge),
     exp.TruncateTable: ("TRUNCATE_TABLE", _truncate),
 }
-
-
-def names_in(message: str, resolution: Resolution, changed: Table | None = None) -> str:
-    """An error of DuckDB's with the tables called as the query calls them."""
-    tables: dict[str, Any] = dict(resolution.tables)
-    if changed is not None:
-        tables[changed.storage] = changed
-    for storage in sorted(tables, key=len, reverse=True):
-        message = message.replace(f'"{storage}"', f'"{tables[storage].name}"').replace(
-            f" {storage} ", f" {tables[storage].name} "
-        )
-    return message

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from localcloud.bigquery.catalog import Catalog
 from localcloud.bigquery.database import Database, Transaction
-from localcloud.bigquery.doors import API, answer, body_of, page
+from localcloud.bigquery.doors import API, Door, answer, body_of, page
 from localcloud.bigquery.entities import Dataset, Table
 from localcloud.bigquery.jobs import Jobs
 from localcloud.bigquery.names import DatasetName, TableName, dataset_name, table_name
@@ -14,16 +14,14 @@ from localcloud.bigquery.results import counting
 from localcloud.bigquery.schema import schema_from_resource, schema_resource
 from localcloud.bigquery.views import Views
 from localcloud.faults import Faults
-from localcloud.rest import RestService, route
+from localcloud.rest import route
 
 DATASETS = f"{API}/datasets"
 TABLES = f"{DATASETS}/{{dataset}}/tables"
 
 
-class Tables(RestService):
+class Tables(Door):
     """Decodes, calls the catalog, encodes."""
-
-    short = "bigquery"
 
     def __init__(self, faults: Faults, database: Database, catalog: Catalog, views: Views, jobs: Jobs) -> None:
         super().__init__(faults)
@@ -123,7 +121,7 @@ class Tables(RestService):
     async def _rows(self, table: Table) -> int:
         if table.view_query or not table.schema:
             return 0
-        count: int = await self._database.read(lambda cursor: cursor.execute(counting(table.storage)).fetchone()[0])
+        count: int = await self._database.read(lambda cursor: cursor.execute(counting(table.storage)).fetchall()[0][0])
         return count
 
 

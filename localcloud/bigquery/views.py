@@ -6,16 +6,16 @@ from typing import Any
 import duckdb
 
 from localcloud.bigquery.catalog import Catalog
+from localcloud.bigquery.complaints import query_error
 from localcloud.bigquery.database import Transaction
 from localcloud.bigquery.dialect import statement
-from localcloud.bigquery.errors import invalid_query, unsupported
+from localcloud.bigquery.errors import unsupported
 from localcloud.bigquery.literals import now_micros, timestamp_text
 from localcloud.bigquery.names import TableName
 from localcloud.bigquery.resolution import Context, Resolution
 from localcloud.bigquery.results import described
 from localcloud.bigquery.schema import Schema
 from localcloud.bigquery.sql import rendered
-from localcloud.bigquery.statements import names_in
 from localcloud.clock import Clock
 
 
@@ -36,4 +36,4 @@ class Views:
         try:
             return described(transaction.connection, sql)
         except duckdb.Error as error:
-            raise invalid_query(names_in(str(error), resolution)) from error
+            raise query_error(error, resolution.tables) from error

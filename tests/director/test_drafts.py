@@ -1,6 +1,7 @@
 """What can be read of a document that may be wrong."""
 
-from director.drafts import KINDS, Draft, reference
+from director.drafts import Draft, reference
+from director.keys import KINDS
 from director.model import Resources
 
 

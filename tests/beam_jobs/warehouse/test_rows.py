@@ -90,6 +90,14 @@ def test_columns_come_from_attributes_payload_envelope_and_constants() -> None:
     assert json.loads(stored.payload) == {"a": {"b/c": 1}}
 
 
+@pytest.mark.parametrize(
+    ("pointer", "found"), [("/a/1/b", 7), ("/a/2", None), ("/a/x", None), ("/a/-", None), ("/n/x", None), ("/a~1b", 5)]
+)
+def test_pointers_go_through_objects_and_arrays(pointer: str, found: int | None) -> None:
+    stored = row(b'{"a": [0, {"b": 7}], "n": 1, "a/b": 5}', Column(name="c", type="INT64", pointer=pointer))
+    assert (stored.c if stored.HasField("c") else None) == found
+
+
 def test_a_payload_that_is_no_json_is_kept_as_base64() -> None:
     assert row(b"\xff\x00", Column(name="payload", type="JSON", envelope="payload")).payload == '"/wA="'
 

@@ -1,0 +1,35 @@
+"""What each kind is called in documents, and each resource at Google: kind and full name. Pure."""
+
+Key = tuple[str, str]
+
+TOPICS = "topics"
+SUBSCRIPTIONS = "subscriptions"
+DATASETS = "bigquery_datasets"
+TABLES = "bigquery_tables"
+BUCKETS = "gcs_buckets"
+COLLECTIONS = "firestore_collections"
+KINDS = (TOPICS, SUBSCRIPTIONS, DATASETS, TABLES, BUCKETS, COLLECTIONS)
+
+
+def topic(project: str, name: str) -> Key:
+    return TOPICS, f"projects/{project}/topics/{name}"
+
+
+def subscription(project: str, name: str) -> Key:
+    return SUBSCRIPTIONS, f"projects/{project}/subscriptions/{name}"
+
+
+def dataset(project: str, name: str) -> Key:
+    return DATASETS, f"{project}.{name}"
+
+
+def table(project: str, dataset: str, name: str) -> Key:
+    return TABLES, f"{project}.{dataset}.{name}"
+
+
+def bucket(name: str) -> Key:
+    return BUCKETS, name
+
+
+def collection(name: str) -> Key:
+    return COLLECTIONS, name
