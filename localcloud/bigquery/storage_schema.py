@@ -19,7 +19,7 @@ def table_schema(schema: Schema) -> Any:
 def _field(each: Field) -> Any:
     return FIELD_SCHEMA(
         name=each.name,
-        type=_NAMES.get(each.type, each.type),
+        type_=_NAMES.get(each.type, each.type),
         mode=each.mode,
         fields=[_field(child) for child in each.fields],
         description=each.kept.get("description", ""),

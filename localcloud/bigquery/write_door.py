@@ -46,7 +46,7 @@ class Write(RpcService):
     @unary(pb(types.CreateWriteStreamRequest))
     async def CreateWriteStream(self, request: Any) -> Any:
         table = self._table(path_table(request.parent), request.parent)
-        kind = types.WriteStream.Type(request.write_stream.type).name
+        kind = types.WriteStream.Type(request.write_stream.type_).name
         if kind not in KINDS:
             raise invalid_argument("A write stream must be created as COMMITTED, PENDING or BUFFERED")
         stream = await self._database.write(lambda tx: self._streams.create(tx, table, kind))
@@ -123,7 +123,7 @@ def _rpc_error(error: StreamError) -> RpcError:
 
 
 def _resource(stream: Stream, table: Table, full: bool = True) -> Any:
-    resource = WRITE_STREAM(name=stream.name, type=stream.kind, write_mode="INSERT", location=table.location)
+    resource = WRITE_STREAM(name=stream.name, type_=stream.kind, write_mode="INSERT", location=table.location)
     resource.create_time.FromNanoseconds(stream.created)
     if stream.committed:
         resource.commit_time.FromNanoseconds(stream.committed)
@@ -134,7 +134,7 @@ def _resource(stream: Stream, table: Table, full: bool = True) -> Any:
 
 def _default_resource(table: Table, full: bool) -> Any:
     resource = WRITE_STREAM(
-        name=default_stream(table.name), type=COMMITTED, write_mode="INSERT", location=table.location
+        name=default_stream(table.name), type_=COMMITTED, write_mode="INSERT", location=table.location
     )
     resource.create_time.FromMilliseconds(table.created)
     if full:
