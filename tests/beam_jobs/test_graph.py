@@ -1,6 +1,7 @@
 """The graph each job would submit to Dataflow: its service's own source and sink, nothing external, stable names."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def submitted(build: Callable[..., None], config: JobConfig, folder: Path) -> An
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
     build(pipeline, config, NativeEdges())
     (folder / "staging").mkdir()
-    with pytest.raises(AttributeError):  # Beam asks a job that was only staged for its metrics
+    with suppress(AttributeError):  # Beam may ask a job that was only staged for its metrics
         pipeline.run()
     return beam_runner_api_pb2.Pipeline.FromString((folder / "staging" / "pipeline.pb").read_bytes())
 

@@ -119,10 +119,10 @@ class Appender:
         return self.send(*rows, offset=offset).result(timeout=20)
 
     def append_alone(self, *rows: dict[str, Any] | bytes) -> Any:
-        """The answer on a connection of its own; a connection ended at once shows its status only this way."""
+        """The answer on a connection of its own: the only way to see the status of one that ends at once."""
         request = types.AppendRowsRequest(self._template)
         request.proto_rows.rows = self.rows.request(*rows).proto_rows.rows
-        return next(iter(self._client.append_rows(iter([request]))))
+        return next(iter(self._client.append_rows(iter([request]), retry=None)))
 
     def refused(self, *rows: dict[str, Any] | bytes, offset: int | None = None) -> Any:
         """The response that refuses the rows."""
