@@ -147,7 +147,8 @@ class Connection:
 
     def _on_disconnect(self, _: Client, __: Any, ___: Any, reason: ReasonCode, ____: Properties | None) -> None:
         self._connected = False
-        log.warning("connection lost: %s", reason)
+        if reason.is_failure:
+            log.warning("connection lost: %s", reason)
 
     def _on_publish(self, _: Client, __: Any, mid: int, reason: ReasonCode, ___: Properties | None) -> None:
         message = self._in_flight.pop(mid, None)

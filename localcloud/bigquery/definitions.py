@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 from sqlglot import exp
 
 from localcloud.bigquery.catalog import Catalog
@@ -13,7 +14,7 @@ from localcloud.bigquery.functions import Tree, part
 from localcloud.bigquery.literals import timestamp_micros
 from localcloud.bigquery.names import TableName, dataset_name, table_name
 from localcloud.bigquery.resolution import Context, Resolution
-from localcloud.bigquery.results import described, normal
+from localcloud.bigquery.results import described, selected
 from localcloud.bigquery.schema import Schema, schema_from_resource
 from localcloud.bigquery.sql import rendered
 from localcloud.bigquery.statements import Definition, Outcome
@@ -60,11 +61,13 @@ class Definitions:
             existing = self._catalog.find(name)
             if existing is not None and tree.args.get("exists"):
                 return Outcome("SKIP", name)
-            schema = given if given is not None else described(transaction.connection, query or "")
+            result = selected(transaction.connection, query) if query else None  # perhaps of the table to be replaced
+            schema = given if given is not None else result.schema if result is not None else ()
             anew = bool(tree.args.get("replace"))
             table = self._catalog.create_table(transaction, name, resource, schema, anew)
-            rows = _filled(transaction, table.storage, query) if query else None
-            return Outcome("REPLACE" if existing is not None else "CREATE", name, rows)
+            if result is not None:
+                transaction.insert(table.storage, _under_names(result.rows, schema))
+            return Outcome("REPLACE" if existing is not None else "CREATE", name)
 
         return Definition("CREATE_TABLE_AS_SELECT" if query else "CREATE_TABLE", run, resolution)
 
@@ -149,10 +152,11 @@ def _named(node: Tree, context: Context) -> TableName:
     return table_name(name.project, name.dataset, name.table)
 
 
-def _filled(transaction: Transaction, storage: str, query: str) -> int:
-    schema = described(transaction.connection, query)
-    count: int = transaction.execute(f'INSERT INTO "{storage}" {normal(query, schema)}')[0][0]
-    return count
+def _under_names(rows: pa.Table, schema: Schema) -> pa.Table:
+    """The columns of a query under the names that the table gives them."""
+    if rows.num_columns != len(schema):
+        raise invalid_query(f"The query has {rows.num_columns} columns, the column list {len(schema)}")
+    return rows.rename_columns([each.name for each in schema])
 
 
 def _qualified(tree: Tree, context: Context) -> Tree:
@@ -244,6 +248,8 @@ def _options(tree: Tree) -> dict[str, Any]:
     for each in _properties(tree):
         if type(each) is exp.Property:
             resource |= _option(each)
+        elif isinstance(each, exp.LocationProperty):
+            resource["location"] = each.this.name
         elif not isinstance(each, exp.PartitionedByProperty | exp.ClusterProperty):
             raise invalid_query(f"localcloud does not support {each.sql('bigquery')}")
     return resource

@@ -244,7 +244,7 @@ def _peeled(arguments: list[Tree], kind: type, place: int) -> tuple[list[Tree], 
 def _by_extreme(name: str, having: Tree) -> Tree:
     if name != "ANY_VALUE":
         raise invalid_query(f"localcloud does not support HAVING MAX in {name}")
-    return call("arg_max" if having.args.get("max") else "arg_min", having.this, having.expression)
+    return call("arg_max_null" if having.args.get("max") else "arg_min_null", having.this, having.expression)
 
 
 def _without_nulls(name: str, function: Tree, value: Tree) -> Tree:

@@ -90,7 +90,7 @@ _SAME = {  # what both call alike, or DuckDB only calls otherwise
     "LOGICAL_AND": ("bool_and", 1), "LOGICAL_OR": ("bool_or", 1), "STDDEV": ("stddev_samp", 1),
     "STDDEV_SAMP": ("stddev_samp", 1), "STDDEV_POP": ("stddev_pop", 1), "VARIANCE": ("var_samp", 1),
     "VAR_SAMP": ("var_samp", 1), "VAR_POP": ("var_pop", 1), "CORR": ("corr", 2), "COVAR_POP": ("covar_pop", 2),
-    "COVAR_SAMP": ("covar_samp", 2), "MAX_BY": ("arg_max", 2), "MIN_BY": ("arg_min", 2), "BIT_AND": ("bit_and", 1),
+    "COVAR_SAMP": ("covar_samp", 2), "MAX_BY": ("arg_max_null", 2), "MIN_BY": ("arg_min_null", 2), "BIT_AND": ("bit_and", 1),
     "BIT_OR": ("bit_or", 1), "BIT_XOR": ("bit_xor", 1), "ROW_NUMBER": ("row_number", 0), "RANK": ("rank", 0),
     "DENSE_RANK": ("dense_rank", 0), "PERCENT_RANK": ("percent_rank", 0), "CUME_DIST": ("cume_dist", 0),
     "NTILE": ("ntile", 1), "PERCENTILE_CONT": ("quantile_cont", 2), "PERCENTILE_DISC": ("quantile_disc", 2),

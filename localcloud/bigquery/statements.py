@@ -57,11 +57,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a definition did (CREATE, REPLACE, SKIP, DROP, ALTER) and to what; `counts` of a CREATE TABLE AS SELECT."""
+    """What a definition did (CREATE, REPLACE, SKIP, DROP or ALTER), and to what."""
 
     operation: str
     target: TableName | DatasetName
-    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Google's own clients on the running cloud, and small helpers for tables and appends."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -102,6 +103,15 @@ class Rows:
         return types.AppendRowsRequest(write_stream=stream, proto_rows=data)
 
 
+def settled(future: Any) -> Any:
+    """The future once it is done: its own `result` looks only every second or so."""
+    deadline = time.monotonic() + 20
+    while not future.done():
+        assert time.monotonic() < deadline, "no answer from the writer"
+        time.sleep(0.001)
+    return future
+
+
 class Appender:
     """An open AppendRows connection of Google's client."""
 
@@ -116,7 +126,7 @@ class Appender:
         return self._stream.send(self.rows.request(*rows, offset=offset))
 
     def append(self, *rows: dict[str, Any] | bytes, offset: int | None = None) -> Any:
-        return self.send(*rows, offset=offset).result(timeout=20)
+        return settled(self.send(*rows, offset=offset)).result()
 
     def append_alone(self, *rows: dict[str, Any] | bytes) -> Any:
         """The answer on a connection of its own: the only way to see the status of one that ends at once."""
