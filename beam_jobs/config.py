@@ -6,7 +6,7 @@ the document that `--director_url` or `--config` names. What is no field goes to
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator
 
 from director.client import DirectorClient
-from director.strict import DocumentError, Problem, Strict, parse, read
+from director.strict import DocumentError, Problem, Source, Strict, check, parsed, read
 
 
 def _named(kind: str, text: str) -> str:
@@ -60,18 +60,20 @@ def parse_flags(argv: Sequence[str], model: type[C], job: str) -> Parsed[C]:
         fields.add_argument(f"--{name}", help=info.description, metavar=name.upper())
     given, rest = parser.parse_known_args(list(argv))
     flags = {name: getattr(given, name) for name in model.model_fields if getattr(given, name) is not None}
-    mapping = {**_document(given), **{name: _value(name, text, model) for name, text in flags.items()}}
-    source = given.director_url or str(given.config or "flags")
-    return Parsed(parse(mapping, model, f"{source}: {job}"), rest)
+    source = _document(given)
+    if isinstance(source.data, dict):
+        source.data.update({name: _value(name, text, model) for name, text in flags.items()})
+    config, problems = check(source, model)
+    if config is None or problems:
+        raise DocumentError(problems)
+    return Parsed(config, rest)
 
 
-def _document(given: argparse.Namespace) -> Mapping[str, Any]:
+def _document(given: argparse.Namespace) -> Source:
     if given.director_url:
-        return DirectorClient(given.director_url).register(given.dataflow, given.service).config
-    if given.config:
-        data = read(given.config).data
-        return data if isinstance(data, dict) else {}
-    return {}
+        answer = DirectorClient(given.director_url).register(given.dataflow, given.service)
+        return parsed(answer.config, f"{given.director_url}: {given.service}")
+    return read(given.config) if given.config else parsed({}, "flags")
 
 
 def _value(name: str, text: str, model: type[JobConfig]) -> Any:

@@ -28,7 +28,11 @@ class HealthServer:
             "/readyz": lambda: _verdict(ready()),
             "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
         }
-        self._server = ThreadingHTTPServer((host, port), type("_Pages", (_Pages,), {"pages": pages}))
+        try:
+            self._server = ThreadingHTTPServer((host, port), type("_Pages", (_Pages,), {"pages": pages}))
+        except OSError as error:
+            reason = f"port {port} cannot be opened ({error.strerror}): choose another with --health_port"
+            raise OSError(reason) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     @property

@@ -35,6 +35,14 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     assert (config.window_seconds, config.fields) == (300, {"name": "name"})
 
 
+def test_a_problem_in_a_file_names_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text("bucket: b\nprefx: p\n")
+    with pytest.raises(DocumentError) as caught:
+        parse_flags([f"--config={file}", *EDGES], ArchiveConfig, "archive")
+    assert [(one.line, one.path) for one in caught.value.problems] == [(1, "bucket"), (2, "prefx")]
+
+
 def problems(flags: list[str]) -> dict[str, str]:
     with pytest.raises(DocumentError) as caught:
         parse_flags(flags, WarehouseConfig, "warehouse")

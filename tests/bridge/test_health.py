@@ -32,6 +32,12 @@ def test_ready_says_why_not(pages: tuple[str, State]) -> None:
     assert requests.get(f"{url}/livez", timeout=5).text == "ok\n"
 
 
+def test_a_port_in_use_says_which_flag_to_change(pages: tuple[str, State]) -> None:
+    port = int(pages[0].rsplit(":", 1)[1])
+    with pytest.raises(OSError, match=f"port {port} .*--health_port"):
+        HealthServer(port, lambda: None, lambda: None, CollectorRegistry())
+
+
 def test_metrics_are_prometheus_text(pages: tuple[str, State]) -> None:
     assert "things_total 3.0" in requests.get(f"{pages[0]}/metrics", timeout=5).text
 
