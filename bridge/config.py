@@ -55,7 +55,10 @@ PubsubTopic = Annotated[str, AfterValidator(_pubsub_topic)]
 
 
 class Broker(Strict):
-    """The MQTT broker and our session there. The client id owns the session: one running bridge for each."""
+    """The MQTT broker and our session there. The client id owns the session: one running bridge for each.
+
+    `maximum_packet_bytes` must lie above the broker's own limit for devices: what lies between vanishes at the broker.
+    """
 
     url: Annotated[str, AfterValidator(_broker_url)]
     client_id: Annotated[str, Field(min_length=1, max_length=128)]
@@ -65,7 +68,7 @@ class Broker(Strict):
     session_expiry_seconds: Annotated[int, Field(ge=60, le=0xFFFFFFFF)] = 86_400
     keepalive_seconds: Annotated[int, Field(ge=2, le=65_535)] = 60
     receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 1_000
-    maximum_packet_bytes: Annotated[int, Field(ge=1_024, le=LARGEST_PACKET)] = 1_048_576
+    maximum_packet_bytes: Annotated[int, Field(ge=1_024, le=LARGEST_PACKET)] = 1_200_000
 
 
 class IdSource(Strict):

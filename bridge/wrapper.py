@@ -140,13 +140,23 @@ class Wrapper:
             return self._minted_id()
         raise CannotSucceed("invalid_id", f"no usable id at {_place(source)}")
 
+    def _readable_id(self, delivery: Delivery) -> str:
+        """The id a message that is dead gives itself, where that can be read all the same."""
+        topic = self._topics.get(delivery.mqtt_topic)
+        try:
+            if topic is not None:
+                return self._given_or_minted_id(topic, _properties(delivery), _document(delivery.payload))
+        except CannotSucceed:
+            pass  # it is a dead letter already
+        return self._minted_id()
+
     def _minted_id(self) -> str:
         return f"{self._run}-{next(self._serial):x}"
 
     def _dead(self, delivery: Delivery, error: CannotSucceed, received: str) -> Wrapped:
         mqtt_topic = delivery.mqtt_topic.decode(errors="replace")
         facts = envelope.fitted_topic(mqtt_topic)
-        facts |= {envelope.ID: self._minted_id(), envelope.TIME: received, "mqtt.received_at": received}
+        facts |= {envelope.ID: self._readable_id(delivery), envelope.TIME: received, "mqtt.received_at": received}
         try:
             facts |= property_attributes(user_properties(delivery.properties))
         except MalformedFrame:

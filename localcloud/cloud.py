@@ -1,6 +1,7 @@
 """All services of one machine behind two addresses: one for gRPC, one for HTTP."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from localcloud.pubsub.service import PubSub
 from localcloud.rest import RestService
 from localcloud.rpc import RpcService
 from localcloud.storage.service import Storage
+
+log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 LARGEST_MESSAGE = 64 << 20
@@ -63,6 +66,8 @@ class LocalCloud:
         await self._start_grpc()
         await self._start_http()
         self._tasks = [asyncio.create_task(service.run()) for service in self._services]
+        for task in self._tasks:
+            task.add_done_callback(_told)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -119,6 +124,12 @@ class LocalCloud:
         self.http_address = f"{HOST}:{self._runner.addresses[0][1]}"
 
 
+def _told(task: asyncio.Task[None]) -> None:
+    """A service whose background work ended in an error goes on without it: nobody may miss that."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the background work of a service ended", exc_info=error)
+
+
 @contextmanager
 def in_thread(options: Options = Options()) -> Iterator[LocalCloud]:
     """A running LocalCloud on a thread of its own, for tests."""
@@ -128,8 +139,10 @@ def in_thread(options: Options = Options()) -> Iterator[LocalCloud]:
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(cloud.start(), loop).result(timeout=30)
-        yield cloud
-        asyncio.run_coroutine_threadsafe(cloud.stop(), loop).result(timeout=30)
+        try:
+            yield cloud
+        finally:
+            asyncio.run_coroutine_threadsafe(cloud.stop(), loop).result(timeout=30)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=30)

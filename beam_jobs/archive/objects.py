@@ -1,8 +1,8 @@
 """Envelopes -> objects: groups, lines, names, compression. Pure, and the same for the same messages.
 
 A line is the whole envelope as JSON; the payload is text where it is UTF-8, base64 elsewhere, so its bytes come back
-exactly. An object is named from the ids of what it holds, and its bytes follow from its content alone (sorted lines, no
-time of compression): writing the same batch again writes the same object.
+exactly. An object's name and bytes follow from its content alone (a hash of the sorted lines, no time of compression):
+writing the same batch again writes the same object.
 """
 
 import base64
@@ -82,16 +82,16 @@ def objects(prefix: str, lines: Iterable[tuple[str, Line]]) -> list[ArchiveObjec
 
 
 def _object(folder: str, lines: Sequence[Line]) -> ArchiveObject:
-    ids = hashlib.sha256("\n".join(sorted(one.id for one in lines)).encode()).hexdigest()
     text = b"\n".join([one.json for one in lines]) + b"\n"
+    digest = hashlib.sha256(text).hexdigest()
     first = lines[0].event_time.replace(":", "").replace("-", "")[:15]
-    name = f"{folder}/{first}Z-{ids[:16]}-{len(lines)}.jsonl.gz"
+    name = f"{folder}/{first}Z-{digest[:16]}-{len(lines)}.jsonl.gz"
     metadata = {
         "count": str(len(lines)),
         "min-event-time": lines[0].event_time,
         "max-event-time": lines[-1].event_time,
         "line-version": str(LINE_VERSION),
-        "sha256": hashlib.sha256(text).hexdigest(),
+        "sha256": digest,
     }
     return ArchiveObject(name, igzip.compress(text, GZIP_LEVEL, mtime=0), metadata)
 

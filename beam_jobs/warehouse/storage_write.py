@@ -2,112 +2,140 @@
 
 An answer that names rows means that none of the request was written (AppendRowsResponse.row_errors): the named ones are
 given back with the reason, the others sent again. https://cloud.google.com/bigquery/docs/write-api
+
+The client library's AppendRowsStream is not used: its futures poll for their result with growing pauses, which takes
+half a second a request, and it breaks after minutes of idleness.
 """
 
-import logging
 import threading
+import time
 from collections.abc import Sequence
+from queue import SimpleQueue
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPICallError
-from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types, writer
-from google.cloud.bigquery_storage_v1.exceptions import StreamClosedError
-from google.cloud.bigquery_storage_v1.services.big_query_write.transports import BigQueryWriteGrpcTransport
+import grpc
+from google.cloud.bigquery_storage_v1 import types
 
 from beam_jobs.errors import RetryLater, of_status
-from director.endpoints import channel
 
-log = logging.getLogger(__name__)
-
+APPEND_ROWS = "/google.cloud.bigquery.storage.v1.BigQueryWrite/AppendRows"
 ANSWER_SECONDS = 30.0
+CONNECTION_SECONDS = 240.0  # the service closes connections that are idle for some minutes: we are before it
 REQUEST_BYTES = 8_000_000  # of the 10 MB a request may have
 OVERHEAD_PER_ROW = 8
 
-
-class BadRows(Exception):
-    """Rows that BigQuery refuses, by their index in the request; nothing of the request was written."""
-
-    def __init__(self, reasons: dict[int, str]) -> None:
-        super().__init__(f"{len(reasons)} rows refused")
-        self.reasons = reasons
+_Request: Any = type(types.AppendRowsRequest.pb(types.AppendRowsRequest()))
+_Response: Any = type(types.AppendRowsResponse.pb(types.AppendRowsResponse()))
+_ROW_ERROR_CODES: Any = types.RowError.RowErrorCode
 
 
 class TableWriter:
-    """Appends rows of one schema to one table over one connection, opened anew after an error."""
+    """Appends rows of one schema to one table over one connection, opened anew after an error or some minutes."""
 
-    def __init__(self, table: str, descriptor: Any) -> None:
+    def __init__(self, channel: grpc.Channel, table: str, descriptor: Any) -> None:
         project, dataset, name = table.split(".")
         self.table = table
-        self._stream_name = f"projects/{project}/datasets/{dataset}/tables/{name}/streams/_default"
+        self._stream = f"projects/{project}/datasets/{dataset}/tables/{name}/streams/_default"
         self._descriptor = descriptor
-        transport = BigQueryWriteGrpcTransport(channel=channel("bigquerystorage"))
-        self._client = BigQueryWriteClient(transport=transport)
-        self._stream: writer.AppendRowsStream | None = None
+        self._call = channel.stream_stream(APPEND_ROWS, _Request.SerializeToString, _Response.FromString)
+        self._connection: _Connection | None = None
         self._lock = threading.Lock()
 
     def append(self, rows: Sequence[bytes]) -> dict[int, str]:
         """Writes all rows but those BigQuery refuses: their indexes, and why. Raises RetryLater or Misconfigured."""
         refused: dict[int, str] = {}
-        for part in _parts(rows):
-            refused |= self._append(rows, part)
+        with self._lock:
+            for part in parts(rows):
+                refused |= self._append(rows, part)
         return refused
 
     def _append(self, rows: Sequence[bytes], part: Sequence[int]) -> dict[int, str]:
         refused: dict[int, str] = {}
         left = list(part)
         while left:
-            try:
-                self._send([rows[index] for index in left])
+            response = self._answer([rows[index] for index in left])
+            if not response.row_errors:
                 break
-            except BadRows as bad:
-                refused |= {left[index]: reason for index, reason in bad.reasons.items()}
-                left = [index for index in left if index not in refused]
+            refused |= {left[error.index]: _reason(error) for error in response.row_errors}
+            left = [index for index in left if index not in refused]
         return refused
 
-    def _send(self, rows: Sequence[bytes]) -> None:
-        request = types.AppendRowsRequest()
-        request.proto_rows = types.AppendRowsRequest.ProtoData(rows=types.ProtoRows(serialized_rows=rows))
+    def _answer(self, rows: Sequence[bytes]) -> Any:
+        """The response to one request: rows written, or row errors."""
+        request = _Request()
+        request.proto_rows.rows.serialized_rows.extend(rows)
         try:
-            self._open_stream().send(request).result(timeout=ANSWER_SECONDS)
-        except Exception as error:  # grpc, api_core and futures each bring their own; all are told apart below
-            raise self._reaction(error) from error
+            response = self._open().exchange(request)
+        except grpc.RpcError as error:
+            self._close()
+            raise of_status(error.code().name, f"appending to {self.table}", error.details() or "") from error
+        except StopIteration as error:
+            self._close()
+            raise RetryLater(f"appending to {self.table}: the service closed the connection") from error
+        if response.HasField("error") and not response.row_errors:
+            self._close()
+            status = next(code for code in grpc.StatusCode if code.value[0] == response.error.code)
+            raise of_status(status.name, f"appending to {self.table}", response.error.message)
+        return response
 
-    def _open_stream(self) -> writer.AppendRowsStream:
-        with self._lock:
-            if self._stream is None:
-                schema = types.ProtoSchema(proto_descriptor=self._descriptor)
-                template = types.AppendRowsRequest(write_stream=self._stream_name)
-                template.proto_rows = types.AppendRowsRequest.ProtoData(writer_schema=schema)
-                self._stream = writer.AppendRowsStream(self._client, template)
-            return self._stream
-
-    def _reaction(self, error: Exception) -> Exception:
-        row_errors = getattr(getattr(error, "response", None), "row_errors", None)
-        if row_errors:
-            return BadRows(
-                {one.index: f"{types.RowError.RowErrorCode(one.code).name}: {one.message}" for one in row_errors}
-            )
-        self._close()
-        if isinstance(error, StreamClosedError | TimeoutError):
-            return RetryLater(f"{self.table}: {type(error).__name__}: {error}")
-        status = error.grpc_status_code if isinstance(error, GoogleAPICallError) else None
-        return of_status(status.name if status else "UNKNOWN", f"appending to {self.table}", str(error))
+    def _open(self) -> "_Connection":
+        if self._connection is not None and self._connection.age > CONNECTION_SECONDS:
+            self._close()
+        if self._connection is None:
+            self._connection = _Connection(self._call, self._stream, self._descriptor)
+        return self._connection
 
     def _close(self) -> None:
-        with self._lock:
-            stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
-def _parts(rows: Sequence[bytes]) -> list[list[int]]:
+class _Connection:
+    """One AppendRows call: a request, its answer, the next request."""
+
+    def __init__(self, call: Any, stream: str, descriptor: Any) -> None:
+        self._first: tuple[str, Any] | None = (stream, descriptor)
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        metadata = (("x-goog-request-params", f"write_stream={stream}"),)
+        self._responses = call(iter(self._requests.get, None), metadata=metadata)
+        self._opened = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self._opened
+
+    def exchange(self, request: Any) -> Any:
+        """Raises grpc.RpcError, CANCELLED where no answer came in time, or StopIteration."""
+        if self._first is not None:
+            request.write_stream, descriptor = self._first
+            request.proto_rows.writer_schema.proto_descriptor.CopyFrom(descriptor)
+            self._first = None
+        watchdog = threading.Timer(ANSWER_SECONDS, self._responses.cancel)
+        watchdog.start()
+        try:
+            self._requests.put(request)
+            return next(self._responses)
+        finally:
+            watchdog.cancel()
+
+    def close(self) -> None:
+        self._requests.put(None)
+        self._responses.cancel()
+
+
+def parts(rows: Sequence[bytes]) -> list[list[int]]:
     """Indexes of rows, cut where a request would grow too large."""
-    parts: list[list[int]] = [[]]
+    made: list[list[int]] = [[]]
     size = 0
     for index, row in enumerate(rows):
         size += len(row) + OVERHEAD_PER_ROW
-        if size > REQUEST_BYTES and parts[-1]:
-            parts.append([])
+        if size > REQUEST_BYTES and made[-1]:
+            made.append([])
             size = len(row) + OVERHEAD_PER_ROW
-        parts[-1].append(index)
-    return parts if rows else []
+        made[-1].append(index)
+    return made if rows else []
+
+
+def _reason(error: Any) -> str:
+    return f"{_ROW_ERROR_CODES(error.code).name}: {error.message}"

@@ -11,6 +11,7 @@ from beam_jobs.warehouse.config import WarehouseConfig
 from beam_jobs.warehouse.rows import RowEncoder
 from beam_jobs.warehouse.storage_write import TableWriter
 from bridge import envelope
+from director.endpoints import channel
 
 STAGE = "warehouse"
 
@@ -48,4 +49,5 @@ class RowWriter:
 
 def open_row_writer(config: WarehouseConfig) -> Stage:
     encoder = RowEncoder(config.columns)
-    return RowWriter(encoder, TableWriter(config.table, encoder.descriptor), config.subscription)
+    table = TableWriter(channel("bigquerystorage"), config.table, encoder.descriptor)
+    return RowWriter(encoder, table, config.subscription)

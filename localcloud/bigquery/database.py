@@ -41,12 +41,9 @@ class Transaction:
 
     def insert(self, target: str, rows: pa.Table) -> None:
         """Appends columns by name; the others get their defaults."""
-        self.connection.register("incoming", rows)
-        try:
-            into = f"INSERT INTO {quoted(target)} BY NAME SELECT * FROM incoming"  # noqa: S608 - a number of ours
-            self.execute(into)
-        finally:
-            self.connection.unregister("incoming")
+        self.connection.register("incoming", rows)  # after a failure the next registration takes its place
+        self.execute(f"INSERT INTO {quoted(target)} BY NAME SELECT * FROM incoming")  # noqa: S608 - a number of ours
+        self.connection.unregister("incoming")
 
     def keep(self, kind: str, name: str, body: str | None) -> None:
         """Stores, replaces or (with None) removes a record."""
@@ -90,8 +87,13 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._writing, self._transact, work)
 
     async def read(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Runs `work` on a connection of its own, which sees every transaction that is done."""
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._with_cursor, work)
+        """Runs `work` on a connection of its own, which sees every transaction that is done; stops when cancelled."""
+        cursor = self._root.cursor()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, _with_cursor, cursor, work)
+        except asyncio.CancelledError:
+            cursor.interrupt()
+            raise
 
     def close(self) -> None:
         self._writing.shutdown()
@@ -112,6 +114,7 @@ class Database:
             action()
         return result
 
-    def _with_cursor(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        with self._root.cursor() as cursor:
-            return work(cursor)
+
+def _with_cursor(cursor: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    with cursor:
+        return work(cursor)

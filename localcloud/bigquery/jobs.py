@@ -35,6 +35,7 @@ class Job:
     job_id: str
     configuration: Mapping[str, Any]
     created: int
+    request_id: str | None = None
     ended: int = 0
     answer: Answer | None = None
     error: HttpError | None = None
@@ -91,9 +92,18 @@ class Jobs:
         for key, body in database.records("job"):
             self._jobs[key] = _job_from(json.loads(body))
 
-    def start(self, project: str, configuration: Mapping[str, Any], job_id: str | None) -> Job:
+    def start_once(self, project: str, configuration: Mapping[str, Any], request_id: str | None) -> Job:
+        """The job of a request that may have been made before; one that failed is started again."""
+        for job in self.jobs(project) if request_id else ():
+            if job.request_id == request_id and job.error is None:
+                return job
+        return self.start(project, configuration, None, request_id)
+
+    def start(
+        self, project: str, configuration: Mapping[str, Any], job_id: str | None, request_id: str | None = None
+    ) -> Job:
         """Raises HttpError if there is such a job already, or it is none that runs here."""
-        job = Job(project, job_id or f"job_{uuid.uuid4().hex}", configuration, self._now())
+        job = Job(project, job_id or f"job_{uuid.uuid4().hex}", configuration, self._now(), request_id)
         if job.key in self._jobs:
             raise duplicate(f"Job {job.key}")
         request = Request.of(project, configuration)
@@ -125,7 +135,7 @@ class Jobs:
         return True
 
     def cancel(self, job: Job) -> None:
-        """Ends a job that is still running; what it does to tables may still happen."""
+        """Ends a job that is still running; a change that has begun is still made."""
         if task := self._tasks.get(job.key):
             task.cancel()
 
@@ -142,6 +152,7 @@ class Jobs:
         return job.answer.result if job is not None and job.answer is not None else None
 
     async def stop(self) -> None:
+        """Cancels whatever runs."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -190,7 +201,7 @@ def _size(job: Job) -> int:
 
 
 def _job_from(body: Any) -> Job:
-    job = Job(body["project"], body["jobId"], body["configuration"], body["created"], body["created"])
+    job = Job(body["project"], body["jobId"], body["configuration"], body["created"], ended=body["created"])
     job.answer = Answer(None, body["statistics"])
     job.finished.set()
     return job

@@ -26,7 +26,6 @@ class JobsDoor(Door):
     def __init__(self, faults: Faults, jobs: Jobs) -> None:
         super().__init__(faults)
         self._jobs = jobs
-        self._asked: dict[tuple[str, str], Job] = {}  # by requestId, so that a call made twice runs once
 
     @route("POST", f"{API}/jobs", "jobs.insert")
     async def insert(self, request: web.Request) -> web.Response:
@@ -45,7 +44,7 @@ class JobsDoor(Door):
         configuration = _configuration(body)
         if body.get("dryRun"):
             return answer(_dry_response(await self._jobs.dry_run(project, configuration)))
-        job = self._once(project, configuration, body.get("requestId"))
+        job = self._jobs.start_once(project, configuration, body.get("requestId"))
         await self._jobs.wait(job, _seconds(body.get("timeoutMs")))
         encoding = _encoding(body.get("formatOptions") or {})
         rows = await asyncio.to_thread(_results, job, encoding, 0, body.get("maxResults"))
@@ -85,14 +84,6 @@ class JobsDoor(Door):
 
     def _job(self, request: web.Request) -> Job:
         return self._jobs.job(request.match_info["project"], request.match_info["job"])
-
-    def _once(self, project: str, configuration: Mapping[str, Any], request_id: str | None) -> Job:
-        if not request_id:
-            return self._jobs.start(project, configuration, None)
-        key = (project, request_id)
-        if key not in self._asked or self._asked[key].error is not None:
-            self._asked[key] = self._jobs.start(project, configuration, None)
-        return self._asked[key]
 
 
 def _configuration(body: Mapping[str, Any]) -> dict[str, Any]:

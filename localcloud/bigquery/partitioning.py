@@ -37,6 +37,12 @@ def column(resource: Resource) -> str | None:
     return (resource.get("timePartitioning") or {}).get("field")
 
 
+def needs_filter(resource: Resource) -> bool:
+    """Whether a query must name the partitioning column in a condition."""
+    time = resource.get("timePartitioning") or {}
+    return bool(resource.get("requirePartitionFilter") or time.get("requirePartitionFilter"))
+
+
 def _spec(partitioning: Any) -> Any:
     loose = ("expirationMs", "requirePartitionFilter")
     return {key: value for key, value in (partitioning or {}).items() if key not in loose and value is not None}

@@ -152,7 +152,7 @@ def _check_required(schema: Schema, columns: Iterable[_Column], path: str) -> No
 
 def _column(each: Field, member: Any, path: str) -> _Column:
     dotted = f"{path}{each.name}"
-    if each.repeated != (member.label == member.LABEL_REPEATED):
+    if each.repeated != member.is_repeated:
         wanted, given = ("a repeated", "a single") if each.repeated else ("a single", "a repeated")
         raise SchemaMismatch(f"Field {dotted} of the table is {wanted} field but the proto has {given} field")
     if each.type == "RECORD":

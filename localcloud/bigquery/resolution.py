@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from localcloud.bigquery import partitioning
 from localcloud.bigquery.catalog import Catalog
 from localcloud.bigquery.dialect import statement
 from localcloud.bigquery.entities import Table
@@ -49,10 +50,27 @@ class Resolution:
         self._context = context
         self.tables: dict[str, Table] = {}  # by storage
         self.referenced: list[TableName] = []
+        self._conditions: set[str] = set()  # columns that conditions name, in lower case
 
     def translated(self, tree: Tree) -> Tree:
         context = self._context
-        return Translation(lambda node: self._source(node, context, 0), context.parameters, context.now).of(tree)
+        self._note_conditions(tree)
+        made = Translation(lambda node: self._source(node, context, 0), context.parameters, context.now).of(tree)
+        for table in self.tables.values():
+            self._check_filter(table)
+        return made
+
+    def _note_conditions(self, tree: Tree) -> None:
+        for condition in tree.find_all(exp.Where, exp.Join, exp.Merge):
+            self._conditions.update(column.name.lower() for column in condition.find_all(exp.Column))
+
+    def _check_filter(self, table: Table) -> None:
+        column = partitioning.column(table.settings)
+        if column and partitioning.needs_filter(table.settings) and column.lower() not in self._conditions:
+            raise invalid_query(
+                f"Cannot query over table '{table.name}' without a filter over column(s) '{column}' "
+                "that can be used for partition elimination"
+            )
 
     def _source(self, node: Tree, context: Context, depth: int) -> Tree:
         name = context.name(node)
@@ -74,5 +92,7 @@ class Resolution:
         if depth == DEEPEST_VIEW:
             raise invalid_query(f"Views are nested more than {DEEPEST_VIEW} levels deep: {view.name}")
         inside = Context(view.name.project, None, context.now)
+        tree = statement(query)
+        self._note_conditions(tree)
         translation = Translation(lambda node: self._source(node, inside, depth + 1), {}, context.now)
-        return exp.Subquery(this=translation.of(statement(query)))
+        return exp.Subquery(this=translation.of(tree))

@@ -1,5 +1,6 @@
 """BigQuery on one machine: REST v2 and the Storage Write API over one DuckDB database."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +48,11 @@ class BigQuery:
         return self._rests
 
     async def run(self) -> None:
-        """Nothing happens between calls: what has expired is found so when it is looked for."""
+        """Nothing happens between calls, but queries that still run at the end are cancelled."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._jobs.stop()
 
     def close(self) -> None:
         self._database.close()

@@ -135,6 +135,12 @@ def test_properties_that_contradict_themselves_make_a_dead_letter_that_keeps_the
     assert attributes["mqtt.properties_hex"] == "26000978"
 
 
+def test_a_dead_letter_keeps_the_id_the_message_gives_itself() -> None:
+    route = {"id": {"property": "id"}, "event_time": {"pointer": "/ts"}}
+    _, _, attributes = wrap(delivery(b"{", properties=[("id", "x1")]), **route)
+    assert (attributes["ce-id"], attributes["dead_letter.reason"]) == ("x1", "invalid_event_time")
+
+
 def test_names_devices_choose_have_no_effect_on_ours() -> None:
     hostile = [("timeout", "1"), ("ordering_key", "k"), ("topic", "t"), ("ce-id", "fake"), ("goog-x", "y")]
     _, _, attributes = wrap(delivery(properties=hostile))

@@ -64,6 +64,12 @@ def test_other_messages_make_an_object_of_another_name() -> None:
     assert len(names) == 2
 
 
+def test_a_message_sent_again_with_other_facts_does_not_meet_its_first_copy() -> None:
+    facts = {"ce_id": "1", "ce_time": "2026-01-02T03:04:05Z"}
+    first, again = (objects("p", [archived(b"x", **facts, received=time)])[0] for time in ("03:04:06", "03:04:09"))
+    assert first.name != again.name
+
+
 @pytest.mark.parametrize("location", ["../../etc/passwd", "a/b", "..", "hall 1", "ü", "x" * 300, "a\nb"])
 def test_no_value_escapes_its_folder_or_meets_another(location: str) -> None:
     message = envelope.parse(

@@ -136,7 +136,7 @@ class Appender:
 
     def refused(self, *rows: dict[str, Any] | bytes, offset: int | None = None) -> Any:
         """The response that refuses the rows."""
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - the class is the code of the refusal
+        with pytest.raises(Exception) as caught:
             self.append(*rows, offset=offset)
         return caught.value.response
 

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - DATETIME has no zone
 """AppendRows through Google's writer: what is stored, and what is refused, row by row."""
 
 import datetime

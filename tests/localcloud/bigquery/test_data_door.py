@@ -20,7 +20,9 @@ def problems(errors: Any) -> dict[int, tuple[str, str]]:
 
 
 def test_rows_are_inserted_and_visible(client: bigquery.Client, make_table: Make, run: Run) -> None:
-    name = make_table("id STRING REQUIRED", "n INTEGER", "tags STRING REPEATED", Field("r", "RECORD", fields=[Field("x", "FLOAT")]))
+    name = make_table(
+        "id STRING REQUIRED", "n INTEGER", "tags STRING REPEATED", Field("r", "RECORD", fields=[Field("x", "FLOAT")])
+    )
     rows = [{"id": "a", "n": "5", "tags": ["x"], "r": {"x": 1}}, {"ID": 7, "n": None}]
     assert client.insert_rows_json(name, rows, row_ids=[None, None]) == []
     assert run("SELECT * FROM t ORDER BY id") == [("7", None, [], None), ("a", 5, ["x"], {"x": 1.0})]

@@ -21,7 +21,8 @@ def test_a_table_with_columns_partitioning_and_options(run: Run, look: Any) -> N
         """CREATE TABLE t (id STRING(36) NOT NULL OPTIONS (description = 'the id'), ts TIMESTAMP, price NUMERIC(10, 2),
         tags ARRAY<STRING>, points ARRAY<STRUCT<x FLOAT64, label STRING NOT NULL>>)
         PARTITION BY DATE(ts) CLUSTER BY id, ts
-        OPTIONS (description = 'readings', labels = [('team', 'iot')], partition_expiration_days = 2, require_partition_filter = TRUE)"""
+        OPTIONS (description = 'readings', labels = [('team', 'iot')], partition_expiration_days = 2,
+        require_partition_filter = TRUE)"""
     )
     table = look("t")
     assert [(f.name, f.field_type, f.mode, f.max_length) for f in table.schema[:4]] == [
@@ -38,10 +39,21 @@ def test_a_table_with_columns_partitioning_and_options(run: Run, look: Any) -> N
     assert (table.clustering_fields, table.description, table.labels) == (["id", "ts"], "readings", {"team": "iot"})
 
 
+def test_a_table_may_require_a_filter_on_its_partitions(run: Run) -> None:
+    run("CREATE TABLE t (ts TIMESTAMP, n INT64) PARTITION BY DATE(ts) OPTIONS (require_partition_filter = TRUE)")
+    run("CREATE VIEW v AS SELECT * FROM t WHERE ts > TIMESTAMP '2024-01-01'")
+    for sql in ("SELECT COUNT(*) FROM t WHERE n = 1", "UPDATE t SET n = 1 WHERE TRUE"):
+        with pytest.raises(exceptions.BadRequest, match=r"without a filter over column\(s\) 'ts'"):
+            run(sql)
+    assert run("SELECT COUNT(*) FROM t WHERE DATE(ts) = '2024-01-01'") == [(0,)]
+    assert run("SELECT COUNT(*) FROM v") == [(0,)]
+
+
 def test_a_table_from_a_query(run: Run, look: Any) -> None:
     run(
         """CREATE TABLE sums PARTITION BY TIMESTAMP_TRUNC(hour, HOUR) AS
-        SELECT TIMESTAMP '2024-01-01' AS hour, SUM(x) AS total, ARRAY_AGG(x) AS xs, STRUCT(1 AS a) AS s FROM UNNEST([1, 2]) AS x"""
+        SELECT TIMESTAMP '2024-01-01' AS hour, SUM(x) AS total, ARRAY_AGG(x) AS xs, STRUCT(1 AS a) AS s
+        FROM UNNEST([1, 2]) AS x"""
     )
     table = look("sums")
     assert [(f.name, f.field_type, f.mode) for f in table.schema] == [

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the names are our own
 """Query jobs through Google's client."""
 
 from collections.abc import Callable
@@ -95,6 +96,15 @@ def test_a_job_can_be_cancelled_and_deleted(client: bigquery.Client) -> None:
     client.delete_job_metadata(job)
     with pytest.raises(exceptions.NotFound):
         client.get_job(job.job_id)
+
+
+def test_a_long_query_is_cancelled(client: bigquery.Client) -> None:
+    numbers = "UNNEST(GENERATE_ARRAY(1, 100000))"
+    job = client.query(f"SELECT COUNT(*) FROM {numbers} AS a, {numbers} AS b WHERE MOD(a * b, 7) = 3")
+    assert job.running()
+    job.cancel()
+    with pytest.raises(exceptions.GoogleAPICallError, match="cancelled"):
+        job.result(retry=None)
 
 
 def test_legacy_sql_is_refused(client: bigquery.Client) -> None:

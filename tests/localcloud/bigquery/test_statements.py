@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the names are our own
 """DML through Google's client: what changes, how much, and what is refused."""
 
 from collections.abc import Callable
@@ -26,7 +27,8 @@ def change(client: bigquery.Client, dataset: str) -> Callable[[str], tuple[int, 
         job = client.query(sql, job_config=config)
         job.result()
         stats = job.dml_stats
-        assert job.num_dml_affected_rows == sum((counts := (stats.inserted_row_count, stats.updated_row_count, stats.deleted_row_count)))
+        counts = (stats.inserted_row_count, stats.updated_row_count, stats.deleted_row_count)
+        assert job.num_dml_affected_rows == sum(counts)
         return counts
 
     return changed
@@ -87,7 +89,10 @@ def test_merge_with_insert_row(run: Run, change: Any) -> None:
         ("INSERT INTO stock (id, at) VALUES ('x', STRUCT(1 AS x, 2 AS y, 3 AS z))", "at has 2 fields, the value has 3"),
         ("INSERT INTO nowhere (id) VALUES ('x')", "Not found: Table"),
         ("UPDATE stock SET at.x = 1 WHERE TRUE", "Qualified column names"),
-        ("MERGE stock T USING (SELECT 'a' AS id UNION ALL SELECT 'a') S ON T.id = S.id WHEN MATCHED THEN DELETE", "at most one"),
+        (
+            "MERGE stock T USING (SELECT 'a' AS id UNION ALL SELECT 'a') S ON T.id = S.id WHEN MATCHED THEN DELETE",
+            "at most one",
+        ),
     ],
 )  # fmt: skip
 def test_what_would_break_rules_is_refused_and_changes_nothing(stock: Run, sql: str, reason: str) -> None:

@@ -29,9 +29,7 @@ def create(make_table: Make, write_client: BigQueryWriteClient) -> Callable[[Kin
     def create_one(kind: Kind) -> types.WriteStream:
         if not made:
             made.append(make_table("id STRING"))
-        return write_client.create_write_stream(
-            parent=parent_of(made[0]), write_stream=types.WriteStream(type_=kind)
-        )
+        return write_client.create_write_stream(parent=parent_of(made[0]), write_stream=types.WriteStream(type_=kind))
 
     return create_one
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the names are our own
 """Datasets, tables and views over REST through Google's client."""
 
 import datetime
@@ -79,7 +80,9 @@ def test_lists_come_in_pages(client: bigquery.Client, dataset: str, make_table: 
 
 
 def test_columns_can_be_added_and_relaxed(client: bigquery.Client, make_table: Make, run: Any) -> None:
-    name = make_table(Field("id", "STRING", "REQUIRED"), Field("r", "RECORD", "REPEATED", fields=[Field("x", "INTEGER")]))
+    name = make_table(
+        Field("id", "STRING", "REQUIRED"), Field("r", "RECORD", "REPEATED", fields=[Field("x", "INTEGER")])
+    )
     client.insert_rows_json(name, [{"id": "old", "r": [{"x": 1}]}], row_ids=[None])
     table = client.get_table(name)
     table.schema = [
@@ -100,7 +103,10 @@ def test_columns_can_be_added_and_relaxed(client: bigquery.Client, make_table: M
     [
         ([Field("id", "STRING")], "Field n is missing in new schema"),
         ([Field("id", "INTEGER"), Field("n", "INTEGER")], "Field id has changed type from STRING to INTEGER"),
-        ([Field("id", "STRING", "REQUIRED"), Field("n", "INTEGER")], "Field id has changed mode from NULLABLE to REQUIRED"),
+        (
+            [Field("id", "STRING", "REQUIRED"), Field("n", "INTEGER")],
+            "Field id has changed mode from NULLABLE to REQUIRED",
+        ),
         ([Field("id", "STRING", "REPEATED"), Field("n", "INTEGER")], "Field id has changed mode"),
         (
             [Field("id", "STRING"), Field("n", "INTEGER"), Field("m", "STRING", "REQUIRED")],
