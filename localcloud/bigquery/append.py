@@ -17,15 +17,15 @@ from localcloud.bigquery.conversions import SchemaMismatch
 from localcloud.bigquery.entities import Table
 from localcloud.bigquery.names import DEFAULT_STREAM, stream_table
 from localcloud.bigquery.protos import BadRows, RowDecoder
+from localcloud.bigquery.storage_errors import ending, mismatch, status
 from localcloud.bigquery.storage_schema import table_schema
 from localcloud.bigquery.streams import Append, StreamError, WriteStreams
 from localcloud.faults import Call, Faults
-from localcloud.rpc import RpcError, invalid_argument, not_found, pb
+from localcloud.rpc import invalid_argument, not_found, pb
 
 Request = Any
 Response = Any
 RESPONSE = pb(types.AppendRowsResponse)
-STORAGE_ERROR = pb(types.StorageError)
 LARGEST_REQUEST = 10 << 20
 UNANSWERED = 100  # requests of one connection under way before it is read no further
 FIELDS_ERROR = 1
@@ -89,7 +89,7 @@ class Connection:
             async for request in requests:
                 await pending.put(await self._begin(request))
             await pending.put(None)
-        except Exception as error:
+        except Exception as error:  # whatever ends the connection is raised after the answers before it
             await pending.put(error)
 
     async def _begin(self, request: Request) -> _Pending:
@@ -151,13 +151,13 @@ class Connection:
         try:
             self._streams.stream(self._stream)
         except StreamError as error:
-            raise RpcError(grpc.StatusCode[error.status], error.message) from error
+            raise ending(self._stream, error) from error
 
     def _fitting(self, make: Callable[[Table], Any], table: Table) -> Any:
         try:
             return make(table)
         except SchemaMismatch as error:
-            raise invalid_argument(f"{error} Entity: {self._stream}") from error
+            raise ending(self._stream, mismatch(self._stream, error)) from error
 
     def _decoded(self, request: Request, writer: _Writer, table: Table) -> Append:
         """Raises BadRows, or StreamError for what the whole request is refused for."""
@@ -170,7 +170,7 @@ class Connection:
         try:
             decoder = writer.current(table)
         except SchemaMismatch as error:
-            raise _bad_request(str(error), writer) from error
+            raise mismatch(writer.stream, error) from error
         if kind is None or isinstance(decoder, RowDecoder) != (kind == "proto_rows"):
             raise _bad_request("The request has no rows in the format of the writer schema", writer)
         if kind == "proto_rows":
@@ -196,15 +196,8 @@ def _bad_request(what: str, writer: _Writer) -> StreamError:
 
 def _refusal(stream: str, error: BadRows | StreamError) -> Response:
     if isinstance(error, StreamError):
-        return RESPONSE(error=_status(stream, error), write_stream=stream)
+        return RESPONSE(error=status(stream, error), write_stream=stream)
     message = f"Errors found while processing rows. Please refer to the row_errors field for details. Entity: {stream}"
-    status = status_pb2.Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message=message)
+    refused = status_pb2.Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message=message)
     rows = [{"index": index, "code": FIELDS_ERROR, "message": reason} for index, reason in sorted(error.errors.items())]
-    return RESPONSE(error=status, row_errors=rows, write_stream=stream)
-
-
-def _status(stream: str, error: StreamError) -> Any:
-    status = status_pb2.Status(code=grpc.StatusCode[error.status].value[0], message=error.message)
-    details = STORAGE_ERROR(code=error.code, entity=stream, error_message=error.message)
-    status.details.add().Pack(details)
-    return status
+    return RESPONSE(error=refused, row_errors=rows, write_stream=stream)

@@ -44,7 +44,7 @@ class Commits:
         appends = [append for append, _ in group]
         try:
             outcomes: Sequence[Any] = await self._database.write(lambda tx: self._streams.append(tx, appends))
-        except Exception as error:
+        except Exception as error:  # goes to whoever waits for these rows
             if len(group) > 1 and isinstance(error, duckdb.Error):  # one of them spoils it for the others
                 for each in group:
                     await self._commit([each])

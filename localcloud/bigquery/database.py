@@ -6,6 +6,7 @@ A transaction is durable against kill -9 when `write` returns: DuckDB has writte
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,10 +90,13 @@ class Database:
     async def read(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Runs `work` on a connection of its own, which sees every transaction that is done; stops when cancelled."""
         cursor = self._root.cursor()
+        reading = self._reading.submit(_with_cursor, cursor, work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, _with_cursor, cursor, work)
+            return await asyncio.wrap_future(reading)
         except asyncio.CancelledError:
-            cursor.interrupt()
+            while not reading.done():  # an interruption between two statements is lost
+                _interrupt(cursor)
+                await asyncio.sleep(0.01)
             raise
 
     def close(self) -> None:
@@ -113,6 +117,11 @@ class Database:
         for action in transaction.actions:
             action()
         return result
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.ConnectionException):  # it was closed just now
+        cursor.interrupt()
 
 
 def _with_cursor(cursor: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:

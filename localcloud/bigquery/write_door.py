@@ -6,12 +6,13 @@ from typing import Any
 import grpc
 from google.cloud.bigquery_storage_v1 import types
 
-from localcloud.bigquery.append import STORAGE_ERROR, Connection
+from localcloud.bigquery.append import Connection
 from localcloud.bigquery.catalog import Catalog
 from localcloud.bigquery.commits import Commits
 from localcloud.bigquery.database import Database
 from localcloud.bigquery.entities import Table
 from localcloud.bigquery.names import DEFAULT_STREAM, TableName, path_table, stream_table
+from localcloud.bigquery.storage_errors import STORAGE_ERROR, ending
 from localcloud.bigquery.storage_schema import table_schema
 from localcloud.bigquery.streams import BUFFERED, COMMITTED, PENDING, Stream, StreamError, WriteStreams, default_stream
 from localcloud.faults import Faults
@@ -66,7 +67,7 @@ class Write(RpcService):
     @unary(pb(types.FinalizeWriteStreamRequest))
     async def FinalizeWriteStream(self, request: Any) -> Any:
         self._created_only(request.name)
-        count = await self._changed(lambda tx: self._streams.finalize(tx, request.name))
+        count = await self._changed(request.name, lambda tx: self._streams.finalize(tx, request.name))
         return pb(types.FinalizeWriteStreamResponse)(row_count=count)
 
     @unary(pb(types.BatchCommitWriteStreamsRequest))
@@ -75,7 +76,7 @@ class Write(RpcService):
         names = list(request.write_streams)
         if not names:
             raise invalid_argument("write_streams must name at least one stream")
-        time, errors = await self._changed(lambda tx: self._streams.commit(tx, table.name, names))
+        time, errors = await self._changed(request.parent, lambda tx: self._streams.commit(tx, table.name, names))
         response = pb(types.BatchCommitWriteStreamsResponse)()
         if errors:
             response.stream_errors.extend(STORAGE_ERROR(code=e.code, error_message=e.message) for e in errors)
@@ -89,14 +90,15 @@ class Write(RpcService):
         if not request.HasField("offset"):
             raise invalid_argument("FlushRows needs an offset")
         offset = request.offset.value
-        await self._changed(lambda tx: self._streams.flush(tx, request.write_stream, offset))
+        name = request.write_stream
+        await self._changed(name, lambda tx: self._streams.flush(tx, name, offset))
         return pb(types.FlushRowsResponse)(offset=offset)
 
-    async def _changed(self, work: Any) -> Any:
+    async def _changed(self, entity: str, work: Any) -> Any:
         try:
             return await self._database.write(work)
         except StreamError as error:
-            raise _rpc_error(error) from error
+            raise ending(entity, error) from error
 
     def _table(self, name: TableName | None, path: str) -> Table:
         if name is None:
@@ -110,16 +112,12 @@ class Write(RpcService):
         try:
             return self._streams.stream(name)
         except StreamError as error:
-            raise _rpc_error(error) from error
+            raise ending(name, error) from error
 
     def _created_only(self, name: str) -> None:
         parts = stream_table(name)
         if parts is None or parts[1] == DEFAULT_STREAM:
             raise invalid_argument(f"This takes a created stream, not {name}")
-
-
-def _rpc_error(error: StreamError) -> RpcError:
-    return RpcError(grpc.StatusCode[error.status], error.message)
 
 
 def _resource(stream: Stream, table: Table, full: bool = True) -> Any:

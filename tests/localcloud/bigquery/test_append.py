@@ -104,8 +104,11 @@ def test_a_writer_schema_with_more_fields_than_the_table_ends_the_connection(
     make_table: Make, open_stream: Open
 ) -> None:
     stream = open_stream(make_table("id STRING"), ["id:string", "extra:string"])
-    with pytest.raises(exceptions.InvalidArgument, match="extra fields: 'extra'"):
+    with pytest.raises(exceptions.InvalidArgument, match="extra fields: 'extra'") as caught:
         stream.append_alone({"id": "x"})
+    error = types.StorageError.pb(types.StorageError())
+    assert caught.value.details[0].Unpack(error)
+    assert error.code == types.StorageError.StorageErrorCode.SCHEMA_MISMATCH_EXTRA_FIELDS
 
 
 def test_a_writer_schema_of_other_types_ends_the_connection(make_table: Make, open_stream: Open) -> None:

@@ -85,6 +85,18 @@ def test_there_is_no_way_to_files_extensions_or_the_network(database: Database, 
         rows(database, sql)
 
 
+def test_a_cancelled_read_stops(database: Database) -> None:
+    async def story() -> None:
+        endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3"
+        reading = asyncio.create_task(database.read(lambda cursor: cursor.execute(endless).fetchall()))
+        await database.read(lambda cursor: cursor.execute("SELECT 1").fetchall())
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    asyncio.run(asyncio.wait_for(story(), timeout=20))
+
+
 def test_times_are_in_utc_on_every_connection(database: Database) -> None:
     assert rows(database, "SELECT CAST(TIMESTAMPTZ '2024-06-01 12:00:00+02' AS VARCHAR)") == [
         ("2024-06-01 10:00:00+00",)
