@@ -24,7 +24,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from beam_jobs.dead_letters import dead_letter
-from beam_jobs.errors import Misconfigured, RetryLater
+from beam_jobs.errors import CannotSucceed, Misconfigured, RetryLater
 from beam_jobs.leases import held
 from beam_jobs.messages import HandedInEdges, HandedInFn, PublishFn
 from beam_jobs.progress import Progress
@@ -95,14 +95,12 @@ class EmbeddedEngine:
 
     def run(self) -> None:
         """Until `stop`; a batch under way is finished first."""
-        self._dead_letters.setup()
         try:
+            self._patiently(self._dead_letters.setup)
             while not self._stop.is_set():
                 self._next_batch()
         except _Stopped:
             log.info("%s stopped while a service was away; what is unacknowledged comes again", self._job)
-        finally:
-            self._dead_letters.teardown()
 
     def stop(self) -> None:
         self._stop.set()
@@ -121,10 +119,18 @@ class EmbeddedEngine:
         while batch and len(batch) < self._limits.messages and size < self._limits.octets:
             if self._stop.wait(min(0.02, max(0.0, until - time.monotonic()))) or time.monotonic() >= until:
                 break
-            more = self._subscription.pull(self._limits.messages - len(batch))
+            more = self._pull_what_is_there(self._limits.messages - len(batch))
             size += sum(len(one.message) for one in more)
             batch += more
         return batch
+
+    def _pull_what_is_there(self, most: int) -> list[Received]:
+        """Never waits, and never fails: what is pulled already must not wait for more."""
+        try:
+            return self._subscription.pull(most, wait=False)
+        except RetryLater as error:
+            log.warning("%s; going on with what there is", error)
+            return []
 
     def _process(self, batch: Sequence[Received]) -> None:
         error = self._tried(batch)
@@ -170,7 +176,10 @@ class EmbeddedEngine:
     def _publish(self, letter: bytes) -> None:
         self._dead_letters.start_bundle()
         self._dead_letters.process(letter)
-        self._dead_letters.finish_bundle()
+        try:
+            self._dead_letters.finish_bundle()
+        except CannotSucceed as error:  # nothing takes a dead letter's place
+            raise Misconfigured(f"the dead-letter topic refuses a dead letter: {error}") from error
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """`action`, again and again while a service is away. Raises _Stopped when told to stop meanwhile."""

@@ -6,13 +6,24 @@
 Anything else out of a run is taken for a message that breaks the job, and that message is searched for.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from google.auth.exceptions import GoogleAuthError
+
 
 class CannotSucceed(Exception):
-    """A message that no retry can help; `reason` is one of the list in docs/dead-letters.md."""
+    """A message that no retry can help; `reason` is one of the list in docs/dead-letters.md.
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+    Beam makes an exception anew from its `args`, with a note appended to the first: the reason is the second.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message, reason)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class RetryLater(Exception):
@@ -23,7 +34,9 @@ class Misconfigured(RetryLater):
     """A resource or right is missing; the message says which, and what to do."""
 
 
-CONFIGURATION = frozenset({"NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED", "FAILED_PRECONDITION"})
+CONFIGURATION = frozenset(
+    {"NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "UNIMPLEMENTED"}
+)
 
 
 def of_status(status: str, what: str, details: str) -> RetryLater:
@@ -32,3 +45,12 @@ def of_status(status: str, what: str, details: str) -> RetryLater:
     if status in CONFIGURATION:
         return Misconfigured(f"{text} (let the director verify the dataflow)")
     return RetryLater(text)
+
+
+@contextmanager
+def signed_in() -> Iterator[None]:
+    """Turns what goes wrong with credentials into Misconfigured: no message is to blame for it."""
+    try:
+        yield
+    except GoogleAuthError as error:
+        raise Misconfigured(f"no usable credentials: {error}") from error

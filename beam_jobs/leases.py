@@ -20,7 +20,7 @@ def held(subscription: Subscription, ack_ids: Sequence[str], every: float = LEAS
 
     def renew() -> None:
         while True:
-            _extend(subscription, ack_ids)
+            _extend(subscription, ack_ids, LEASE_SECONDS)
             if done.wait(every):
                 return
 
@@ -28,14 +28,18 @@ def held(subscription: Subscription, ack_ids: Sequence[str], every: float = LEAS
     thread.start()
     try:
         yield
-    finally:
+    except BaseException:
         done.set()
         thread.join()
+        _extend(subscription, ack_ids, 0)  # given back, so that nobody waits for the leases to end
+        raise
+    done.set()
+    thread.join()
 
 
-def _extend(subscription: Subscription, ack_ids: Sequence[str]) -> None:
+def _extend(subscription: Subscription, ack_ids: Sequence[str], seconds: int) -> None:
     try:
-        subscription.extend(ack_ids, LEASE_SECONDS)
+        subscription.extend(ack_ids, seconds)
     except Exception as error:  # a lost lease means a message delivered twice, a dead thread means all of them
         level = logging.WARNING if isinstance(error, RetryLater) else logging.ERROR
         log.log(level, "cannot extend %d leases, these messages may come twice: %s", len(ack_ids), error)

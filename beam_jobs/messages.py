@@ -7,13 +7,14 @@ handed in   the embedded engine: a batch it pulled itself; the sink publishes, a
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, ClassVar, Protocol
 
 import apache_beam as beam
 import grpc
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub, WriteToPubSub, _PubSubWriteDoFn
 
-from beam_jobs.errors import CannotSucceed, of_status
+from beam_jobs.errors import CannotSucceed, of_status, signed_in
 from bridge import envelope
 from director.endpoints import channel
 
@@ -86,8 +87,7 @@ class PublishFn(beam.DoFn):
         self._topic = pubsub_topic
 
     def setup(self) -> None:
-        self._channel = channel("pubsub")
-        self._call = self._channel.unary_unary(PUBLISH, None, None)  # bytes in, bytes out
+        self._call = _publish_call()
 
     def start_bundle(self) -> None:
         self._messages: list[bytes] = []
@@ -109,12 +109,9 @@ class PublishFn(beam.DoFn):
             except grpc.RpcError as error:
                 raise self._error(error.code(), error.details() or "") from error
 
-    def teardown(self) -> None:
-        self._channel.close()
-
     def _error(self, status: grpc.StatusCode, details: str) -> Exception:
         if status is grpc.StatusCode.INVALID_ARGUMENT:
-            return CannotSucceed("refused_by_pubsub", f"{self._topic}: {details}")
+            return CannotSucceed(f"{self._topic}: {details}", "refused_by_pubsub")
         return of_status(status.name, f"publishing to {self._topic}", details)
 
     def _send(self) -> None:
@@ -122,6 +119,13 @@ class PublishFn(beam.DoFn):
             request = envelope.publish_request(self._topic, self._messages)
             self._open.append(self._call.future(request, timeout=PUBLISH_SECONDS))
             self._messages, self._bytes = [], 0
+
+
+@cache
+def _publish_call() -> Any:
+    """Bytes in, bytes out; one channel for all bundles of this process, which are many and short."""
+    with signed_in():
+        return channel("pubsub").unary_unary(PUBLISH, None, None)
 
 
 def serialised(message: PubsubMessage) -> bytes:

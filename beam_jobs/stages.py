@@ -15,6 +15,8 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 from pydantic import BaseModel
 
+from beam_jobs.errors import signed_in
+
 DEAD_LETTERS = "dead_letters"
 NAMESPACE = "job"
 
@@ -98,7 +100,8 @@ def opened(open_stage: Callable[[Any], Stage], config: BaseModel) -> Stage:
     key = (open_stage, config.model_dump_json())
     with _opening:
         if key not in _stages:
-            _stages[key] = open_stage(config)
+            with signed_in():
+                _stages[key] = open_stage(config)
         return _stages[key]
 
 

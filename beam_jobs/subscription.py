@@ -4,6 +4,7 @@
 bytes.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,17 @@ from google.pubsub_v1.types import AcknowledgeRequest, ModifyAckDeadlineRequest,
 
 from beam_jobs.errors import of_status
 
+log = logging.getLogger(__name__)
+
 SERVICE = "/google.pubsub.v1.Subscriber/"
 PULL_MESSAGES = 1_000
 PULL_SECONDS, CALL_SECONDS = 30.0, 20.0
 IDS_PER_REQUEST = 1_000  # a request may hold 512 KiB; real ack ids have some 200 bytes
 
+# How a subscription with exactly-once delivery answers for an ack id that is no longer valid.
+LEASE_ENDED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
+
+_PullRequest: Any = type(PullRequest.pb(PullRequest()))
 _F = descriptor_pb2.FieldDescriptorProto
 
 
@@ -61,9 +68,11 @@ class Subscription:
         self._acknowledge = _call(channel, "Acknowledge", AcknowledgeRequest)
         self._modify = _call(channel, "ModifyAckDeadline", ModifyAckDeadlineRequest)
 
-    def pull(self, most: int = PULL_MESSAGES) -> list[Received]:
-        """At most `most` messages; none where the service has none for a while."""
-        request = PullRequest.pb(PullRequest(subscription=self.name, max_messages=min(most, PULL_MESSAGES)))
+    def pull(self, most: int = PULL_MESSAGES, wait: bool = True) -> list[Received]:
+        """At most `most` messages; none where the service has none for a while, or now without `wait`."""
+        request = _PullRequest(
+            subscription=self.name, max_messages=min(most, PULL_MESSAGES), return_immediately=not wait
+        )
         try:
             response = self._pull(request, timeout=PULL_SECONDS)
         except grpc.RpcError as error:
@@ -73,21 +82,24 @@ class Subscription:
         return [Received(one.ack_id, one.message) for one in response.received_messages]
 
     def acknowledge(self, ack_ids: Sequence[str]) -> None:
+        """A lease that has ended meanwhile is no error: that message comes again."""
         for part in _parts(ack_ids):
             request = AcknowledgeRequest.pb(AcknowledgeRequest(subscription=self.name, ack_ids=part))
-            self._send(self._acknowledge, request)
+            try:
+                self._acknowledge(request, timeout=CALL_SECONDS)
+            except grpc.RpcError as error:
+                if error.code() not in LEASE_ENDED:
+                    raise self._error(error) from error
+                log.warning("leases on %s ended before the acknowledgement: %s", self.name, error.details())
 
     def extend(self, ack_ids: Sequence[str], seconds: int) -> None:
         """Keeps the loan for `seconds` from now; 0 gives the messages back at once."""
         for part in _parts(ack_ids):
             request = ModifyAckDeadlineRequest(subscription=self.name, ack_ids=part, ack_deadline_seconds=seconds)
-            self._send(self._modify, ModifyAckDeadlineRequest.pb(request))
-
-    def _send(self, call: Any, request: Any) -> None:
-        try:
-            call(request, timeout=CALL_SECONDS)
-        except grpc.RpcError as error:
-            raise self._error(error) from error
+            try:
+                self._modify(ModifyAckDeadlineRequest.pb(request), timeout=CALL_SECONDS)
+            except grpc.RpcError as error:
+                raise self._error(error) from error
 
     def _error(self, error: grpc.RpcError) -> Exception:
         return of_status(error.code().name, self.name, error.details() or "")

@@ -1,6 +1,6 @@
 """The bridge as a process: read the configuration, wire the parts, run until SIGTERM.
 
-Exit codes: 0 stopped, 2 bad input, 3 the session was taken over, 4 the network thread died.
+Exit codes: 0 stopped, 2 bad input, 3 the session was taken over, 4 no longer live.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from director.strict import DocumentError, Source, parsed, read
 log = logging.getLogger("bridge")
 
 DRAIN_SECONDS = 8.0  # Cloud Run grants about ten between SIGTERM and SIGKILL
-OK, BAD_INPUT, SESSION_TAKEN_OVER, THREAD_DEAD = 0, 2, 3, 4
+OK, BAD_INPUT, SESSION_TAKEN_OVER, NOT_LIVE = 0, 2, 3, 4
 
 
 class Bridge:
@@ -56,9 +56,10 @@ class Bridge:
         while not stop.wait(0.5):
             if self.source.taken_over.is_set():
                 raise TakenOver("another client uses our client id: give each running bridge its own")
-            if not self.source.alive:
-                log.critical("the network thread died: leaving, so that a supervisor starts anew")
-                return THREAD_DEAD
+            reason = self._not_live()
+            if reason and not self.source.taken_over.is_set():
+                log.critical("%s: leaving, so that a supervisor starts anew", reason)
+                return NOT_LIVE
         return self._stop()
 
     def _stop(self) -> int:
@@ -71,7 +72,9 @@ class Bridge:
         return OK
 
     def _not_live(self) -> str | None:
-        return None if self.source.alive else "the network thread is dead"
+        if not self.source.alive:
+            return "the network thread is dead"
+        return "lost track of a publish, see the log" if self._publisher.broken else None
 
     def _not_ready(self) -> str | None:
         return self._not_live() or self.source.problem or self._publisher.fault

@@ -14,9 +14,5 @@ class CannotSucceed(Exception):
         self.reason = reason
 
 
-class Misconfigured(Exception):
-    """What is wrong and what to change, in one line."""
-
-
 class TakenOver(Exception):
     """The broker gave our session to another client with the same id."""

@@ -16,8 +16,9 @@ class Metrics:
         self.superseded = self._counter(
             "bridge_superseded", "Messages left to be delivered again by a newer connection, unpublished."
         )
-        self.stale_acknowledgements = self._counter(
-            "bridge_stale_acknowledgements", "Acknowledgements not sent because their connection is gone."
+        self.stale = self._counter("bridge_stale", "Messages that ended unacknowledged, their connection gone.")
+        self.best_effort_dropped = self._counter(
+            "bridge_best_effort_dropped", "QoS 0 messages dropped, uncounted elsewhere, because too much was in flight."
         )
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:

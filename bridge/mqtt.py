@@ -7,6 +7,8 @@ paho frame by frame. Every private part of paho 2.x that this takes is in `_Clie
 
 import logging
 import random
+import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -56,6 +58,7 @@ class MqttSource:
         self._subscribed = False
         self.session_lost = 0
         self.connections = 0
+        self.failures = 0
         self.taken_over = threading.Event()
         self._connected_at = 0.0
         self._short_connections = 0
@@ -63,6 +66,7 @@ class MqttSource:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_connect_fail = self._on_connect_fail
 
     def start(self) -> None:
         """Returns at once; connecting goes on, and is tried again, on the network thread."""
@@ -73,7 +77,7 @@ class MqttSource:
         if not packet_ids:
             return True
         with self._fence:
-            if generation != self._open_generation:
+            if generation != self._open_generation or not self.alive:  # paho would write on our thread
                 return False
             self._client.queue_pubacks(PUBACK + PUBACK.join(packet_ids))
             return True
@@ -118,6 +122,10 @@ class MqttSource:
         self._refused = []
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         self._client.subscribe([(topic_filter, options) for topic_filter in self._filters])
+
+    def _on_connect_fail(self, _client: Any, _data: Any) -> None:
+        self.failures += 1
+        log.warning("cannot connect to %s: %s", self._broker.url, sys.exc_info()[1])
 
     def _on_subscribe(
         self, _client: Any, _data: Any, _mid: int, reasons: Sequence[ReasonCode], _properties: Any
@@ -209,12 +217,15 @@ class _Client(paho.Client):
 
     def stop(self) -> None:
         self.disconnect()
-        if threading.current_thread() is not self._thread:
-            self.loop_stop()
+        self._thread_terminate = True
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
 
     @property
     def thread_alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     def be_quick_again(self) -> None:
         """After a connection that was taken, the next wait is a short one again."""
@@ -236,7 +247,7 @@ class _Client(paho.Client):
             return MQTTErrorCode.MQTT_ERR_NO_CONN
         try:
             data = socket.receive()
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         except OSError as error:
             return self._lost(MQTTErrorCode.MQTT_ERR_CONN_LOST, f"cannot read: {error}")

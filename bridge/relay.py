@@ -8,8 +8,8 @@ A message is acknowledged once Pub/Sub has it, or has it as a dead letter, and e
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import NamedTuple, Protocol
 
 from bridge.config import Publishing
@@ -22,6 +22,8 @@ from bridge.pubsub import Publisher
 from bridge.wrapper import Wrapped, Wrapper
 
 log = logging.getLogger(__name__)
+
+MOST_IN_FLIGHT = 70_000  # messages: above every Receive Maximum (65,535), so only QoS 0 can get there
 
 
 class Acknowledger(Protocol):
@@ -76,6 +78,7 @@ class Relay:
         """Takes deliveries of a connection; never blocks on Pub/Sub."""
         if self.stopping:  # unacknowledged: the broker keeps them
             return
+        deliveries = self._within_bounds(deliveries)
         wrapped = self._wrapper.wrap(deliveries, self._now())
         self._metrics.received.inc(len(wrapped))
         with self._lock:
@@ -86,6 +89,16 @@ class Relay:
             self._waiting_bytes += sum(len(one.message) for one in wrapped)
             requests = self._due_requests()
         self._send(requests)
+
+    def _within_bounds(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Receive Maximum bounds what comes at QoS 1; what devices sent at QoS 0 is dropped beyond a bound of ours."""
+        if self.in_flight < MOST_IN_FLIGHT:
+            return deliveries
+        kept = [delivery for delivery in deliveries if delivery.packet_id]
+        if len(kept) < len(deliveries):
+            log.warning("dropped %d QoS 0 messages: Pub/Sub is behind", len(deliveries) - len(kept))
+            self._metrics.best_effort_dropped.inc(len(deliveries) - len(kept))
+        return kept
 
     def drain(self, seconds: float) -> bool:
         """Takes nothing more, and waits until what was taken has ended; False where the time was too short."""
@@ -114,32 +127,62 @@ class Relay:
     def _send(self, requests: Sequence[_Request]) -> None:
         """Never under the lock: an answer that is there already is handed to us before `publish` returns."""
         for request in requests:
-            self._publisher.publish(
-                request.pubsub_topic,
-                request.messages,
-                published=partial(self._published, request.batch),
-                refused=partial(self._refused, request.batch),
-            )
+            self._publisher.publish(request.pubsub_topic, request.messages, _Ending(self, request.batch))
 
-    def _published(self, batch: Batch, messages: Sequence[Wrapped]) -> None:
+    def current(self, batch: Batch) -> bool:
+        """Whether the connection that `batch` came by is still the one we have."""
+        return batch.generation == self._generation
+
+    def published(self, batch: Batch, messages: Sequence[Wrapped]) -> None:
         dead = sum(message.dead for message in messages)
         self._metrics.dead_lettered.inc(dead)
         self._metrics.published.inc(len(messages) - dead)
+        self._settle(batch, len(messages))
+
+    def given_up(self, batch: Batch, messages: Sequence[Wrapped]) -> None:
+        """Of an older connection and still unpublished: the broker has delivered it again, or will."""
+        self._metrics.superseded.inc(len(messages))
+        self._settle(batch, len(messages))
+
+    def _settle(self, batch: Batch, messages: int) -> None:
         with self._lock:
-            ready = self._frontier.settle(batch, len(messages))
-            self._publishes -= len(messages)
-            if ready and not self.acknowledge(batch.generation, ready):
-                self._metrics.stale_acknowledgements.inc(len(ready))
+            ready = self._frontier.settle(batch, messages)
+            self._publishes -= messages
+            if not self.current(batch) or (ready and not self.acknowledge(batch.generation, ready)):
+                self._metrics.stale.inc(messages)
             requests = self._due_requests()
             self._idle.notify_all()
         self._send(requests)
 
-    def _refused(self, batch: Batch, message: Wrapped, why: str) -> None:
-        """Pub/Sub will never take this message: its dead letter takes its place. A dead letter is only tried again."""
+    def refused(self, batch: Batch, message: Wrapped, why: str) -> bool:
+        """Pub/Sub will never take this message: its dead letter takes its place. Nothing takes a dead letter's."""
         log.error("Pub/Sub refused a message for %s: %s", message.pubsub_topic, why)
-        error = CannotSucceed("refused_by_pubsub", why)
-        dead = message if message.dead else self._wrapper.dead_letter(message, error, self._now())
+        if message.dead:
+            return False
+        dead = self._wrapper.dead_letter(message, CannotSucceed("refused_by_pubsub", why), self._now())
         self._send([_Request(batch, dead.pubsub_topic, [dead])])
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How the publishes of one batch end."""
+
+    relay: Relay
+    batch: Batch
+
+    @property
+    def wanted(self) -> bool:
+        return self.relay.current(self.batch)
+
+    def published(self, messages: Sequence[Wrapped]) -> None:
+        self.relay.published(self.batch, messages)
+
+    def given_up(self, messages: Sequence[Wrapped]) -> None:
+        self.relay.given_up(self.batch, messages)
+
+    def refused(self, message: Wrapped, why: str) -> bool:
+        return self.relay.refused(self.batch, message, why)
 
 
 def requests_of(wrapped: Sequence[Wrapped], limits: Publishing) -> list[tuple[str, list[Wrapped]]]:

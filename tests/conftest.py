@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ def cloud(machine: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
 def broker_port(tmp_path: Path) -> Iterator[int]:
     """A real mosquitto of this test's own."""
     port = free_port()
-    with running(mosquitto(port, tmp_path)):
+    with _running(mosquitto(port, tmp_path)):
         yield port
 
 
@@ -49,12 +49,18 @@ def broker_port(tmp_path: Path) -> Iterator[int]:
 def redis_port(tmp_path: Path) -> Iterator[int]:
     """A real Redis or Valkey of this test's own."""
     port = free_port()
-    with running(valkey(port, tmp_path)):
+    with _running(valkey(port, tmp_path)):
         yield port
 
 
+@pytest.fixture
+def running() -> Callable[[Program], AbstractContextManager[Child]]:
+    """Runs a program beside the test."""
+    return _running
+
+
 @contextmanager
-def running(program: Program) -> Iterator[Child]:
+def _running(program: Program) -> Iterator[Child]:
     """A program beside the test, ended with it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

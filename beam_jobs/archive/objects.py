@@ -51,7 +51,7 @@ def line(message: Any) -> Line:
     try:
         moment = envelope.moment(event_time)
     except ValueError as error:
-        raise CannotSucceed("invalid_event_time", f"{envelope.TIME} {event_time!r}: {error}") from error
+        raise CannotSucceed(f"{envelope.TIME} {event_time!r}: {error}", "invalid_event_time") from error
     identity = attributes.get(envelope.ID) or message.message_id
     document = {
         "v": LINE_VERSION,

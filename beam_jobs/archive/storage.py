@@ -10,6 +10,7 @@ from typing import Any
 
 import google_crc32c
 from google.api_core.exceptions import GoogleAPICallError, PreconditionFailed, RetryError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from requests.exceptions import RequestException
 
@@ -46,18 +47,18 @@ class Bucket:
             )
         except PreconditionFailed:
             return self._conflict(blob, one)
-        except (GoogleAPICallError, RetryError, RequestException) as error:
+        except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:
             raise _reaction(error, self._bucket.name) from error
         return None
 
     def _conflict(self, blob: Any, one: ArchiveObject) -> CannotSucceed | None:
         try:
             blob.reload(timeout=UPLOAD_SECONDS)
-        except (GoogleAPICallError, RetryError, RequestException) as error:
+        except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:
             raise _reaction(error, self._bucket.name) from error
         if blob.crc32c == _crc32c(one.content):
             return None
-        return CannotSucceed("archive_conflict", f"{one.name} exists with other content")
+        return CannotSucceed(f"{one.name} exists with other content", "archive_conflict")
 
 
 def _crc32c(content: bytes) -> str:
@@ -65,6 +66,6 @@ def _crc32c(content: bytes) -> str:
 
 
 def _reaction(error: Exception, bucket: str) -> RetryLater:
-    if getattr(error, "code", None) in CONFIGURATION:
+    if isinstance(error, GoogleAuthError) or getattr(error, "code", None) in CONFIGURATION:
         return Misconfigured(f"gs://{bucket}: {error} (let the director verify the dataflow)")
     return RetryLater(f"gs://{bucket}: {error}")

@@ -38,7 +38,7 @@ class Enricher:
         for raw, one in zip(batch, attributes, strict=True):
             try:
                 if one.get(envelope.SPEC_VERSION) != "1.0":
-                    raise CannotSucceed("unknown_version", f"{envelope.SPEC_VERSION} is not 1.0")
+                    raise CannotSucceed(f"{envelope.SPEC_VERSION} is not 1.0", "unknown_version")
                 record = records.get(one[key], UNAVAILABLE) if key in one else ABSENT
                 result.messages.append(raw + record + self._windows.block(one.get(envelope.TIME, "")))
             except CannotSucceed as error:
@@ -60,7 +60,7 @@ class Windows:
             number = int(envelope.moment(event_time).timestamp() // self._seconds)
             return self._blocks.get(number) or self._encoded(number)
         except ValueError as error:
-            raise CannotSucceed("invalid_event_time", f"{envelope.TIME}: {error}") from error
+            raise CannotSucceed(f"{envelope.TIME}: {error}", "invalid_event_time") from error
 
     def _encoded(self, number: int) -> bytes:
         """Raises ValueError where the window reaches outside the years 1 to 9999."""

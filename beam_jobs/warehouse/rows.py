@@ -49,13 +49,13 @@ class RowEncoder:
             value = origin(facts)
             if value is None:
                 if column.mode == "REQUIRED":
-                    raise CannotSucceed("missing_value", f"column {column.name}: REQUIRED, and there is none")
+                    raise CannotSucceed(f"column {column.name}: REQUIRED, and there is none", "missing_value")
                 continue
             try:
                 values[column.name] = convert(value)
             except (TypeError, ValueError, OverflowError) as error:
                 reason = f"column {column.name}: {str(value)[:100]!r} is no {column.type}: {error}"
-                raise CannotSucceed("invalid_value", reason) from error
+                raise CannotSucceed(reason, "invalid_value") from error
         return self._row(**values).SerializeToString()  # type: ignore[no-any-return]
 
 
@@ -162,10 +162,14 @@ def _timestamp(value: Any) -> int:
     if isinstance(value, datetime):
         since = value - _EPOCH
         return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    return round(_float64(value) * 1_000_000)
+    micros = round(_float64(value) * 1_000_000)
+    if micros not in _TIMES:
+        raise OverflowError("outside the years 1 to 9999, in seconds")
+    return micros
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES = range(-62_135_596_800_000_000, 253_402_300_800_000_000)  # microseconds, what BigQuery's TIMESTAMP holds
 
 
 def _bytes(value: Any) -> bytes:

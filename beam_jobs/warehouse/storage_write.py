@@ -23,6 +23,7 @@ ANSWER_SECONDS = 30.0
 CONNECTION_SECONDS = 240.0  # the service closes connections that are idle for some minutes: we are before it
 REQUEST_BYTES = 8_000_000  # of the 10 MB a request may have
 OVERHEAD_PER_ROW = 8
+TOO_LARGE = f"the row is larger than a request may be ({REQUEST_BYTES} bytes)"
 
 _Request: Any = type(types.AppendRowsRequest.pb(types.AppendRowsRequest()))
 _Response: Any = type(types.AppendRowsResponse.pb(types.AppendRowsResponse()))
@@ -43,7 +44,7 @@ class TableWriter:
 
     def append(self, rows: Sequence[bytes]) -> dict[int, str]:
         """Writes all rows but those BigQuery refuses: their indexes, and why. Raises RetryLater or Misconfigured."""
-        refused: dict[int, str] = {}
+        refused = {index: TOO_LARGE for index, row in enumerate(rows) if len(row) > REQUEST_BYTES}
         with self._lock:
             for part in parts(rows):
                 refused |= self._append(rows, part)
@@ -56,6 +57,7 @@ class TableWriter:
             response = self._answer([rows[index] for index in left])
             if not response.row_errors:
                 break
+            self._close()
             refused |= {left[error.index]: _reason(error) for error in response.row_errors}
             left = [index for index in left if index not in refused]
         return refused
@@ -74,8 +76,7 @@ class TableWriter:
             raise RetryLater(f"appending to {self.table}: the service closed the connection") from error
         if response.HasField("error") and not response.row_errors:
             self._close()
-            status = next(code for code in grpc.StatusCode if code.value[0] == response.error.code)
-            raise of_status(status.name, f"appending to {self.table}", response.error.message)
+            raise of_status(_status(response.error.code), f"appending to {self.table}", response.error.message)
         return response
 
     def _open(self) -> "_Connection":
@@ -125,16 +126,22 @@ class _Connection:
 
 
 def parts(rows: Sequence[bytes]) -> list[list[int]]:
-    """Indexes of rows, cut where a request would grow too large."""
+    """Indexes of rows, cut where a request would grow too large; rows that alone are too large are left out."""
     made: list[list[int]] = [[]]
     size = 0
     for index, row in enumerate(rows):
+        if len(row) > REQUEST_BYTES:
+            continue
         size += len(row) + OVERHEAD_PER_ROW
         if size > REQUEST_BYTES and made[-1]:
             made.append([])
             size = len(row) + OVERHEAD_PER_ROW
         made[-1].append(index)
-    return made if rows else []
+    return made if made[0] else []
+
+
+def _status(number: int) -> str:
+    return next((code.name for code in grpc.StatusCode if code.value[0] == number), "UNKNOWN")
 
 
 def _reason(error: Any) -> str:

@@ -43,7 +43,7 @@ class RowWriter:
                 dead.append(dead_letter(raw, STAGE, self._subscription, error))
         refused = self._table.append(rows) if rows else {}
         for index, reason in refused.items():
-            dead.append(dead_letter(sources[index], STAGE, self._subscription, CannotSucceed("row_refused", reason)))
+            dead.append(dead_letter(sources[index], STAGE, self._subscription, CannotSucceed(reason, "row_refused")))
         return Result(done=len(rows) - len(refused), dead_letters=dead)
 
 

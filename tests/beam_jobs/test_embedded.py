@@ -8,7 +8,7 @@ import apache_beam as beam
 import pytest
 
 from beam_jobs.embedded import BatchLimits, EmbeddedEngine, Graph
-from beam_jobs.errors import RetryLater
+from beam_jobs.errors import CannotSucceed, RetryLater
 from beam_jobs.messages import PublishFn
 from beam_jobs.progress import Progress
 from beam_jobs.stages import Result, Run
@@ -41,6 +41,8 @@ def open_recorder(config: Nothing) -> Callable[[Sequence[bytes]], Result]:
         if Effects.away.get(config.name, 0):
             Effects.away[config.name] -= 1
             raise RetryLater("away")
+        if any(message.data == b"refused" for message in messages):
+            raise CannotSucceed("nobody wants it", "refused_by_test")
         if any(message.data == b"poison" for message in messages):
             raise ZeroDivisionError("poison")
         Effects.seen.setdefault(config.name, []).extend(message.attributes["ce-id"] for message in messages)
@@ -122,6 +124,28 @@ def test_a_message_that_breaks_the_job_is_found_and_its_neighbours_go_on(
     assert letter.attributes["ce-id"] == "37"
     assert letter.attributes["dead_letter.reason"] == "processing_failed"
     assert letter.attributes["dead_letter.error_class"] == "ZeroDivisionError"
+
+
+def test_a_reason_given_inside_the_graph_reaches_the_dead_letter(engine: Any, message: Any, eventually: Any) -> None:
+    _, _, source, _, dead = engine
+    source.publish([message("1", b"refused")])
+    letters: list[Any] = []
+    eventually(lambda: letters.extend(dead.take()) or letters)
+    assert letters[0].attributes["dead_letter.reason"] == "refused_by_test"
+    assert "nobody wants it" in letters[0].attributes["dead_letter.message"]
+
+
+def test_a_dead_letter_that_is_refused_is_held_and_said(
+    engine: Any, message: Any, cloud: LocalCloud, eventually: Any
+) -> None:
+    _, progress, source, _, dead = engine
+    fault = cloud.faults.add(Fault(method="pubsub.Publish", resource=dead.name, code="INVALID_ARGUMENT"))
+    source.publish([message("1", b"poison")])
+    eventually(lambda: "refuses a dead letter" in (progress.problem or ""))
+    cloud.faults.remove(fault)
+    letters: list[Any] = []
+    eventually(lambda: letters.extend(dead.take()) or letters)
+    assert ids(letters) == ["1"]
 
 
 def test_a_publish_that_fails_is_a_run_that_failed(

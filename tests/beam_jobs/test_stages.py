@@ -44,7 +44,7 @@ class Store:
     """Meets other content wherever a name ends in an even digit."""
 
     def write(self, objects: list[ArchiveObject]) -> dict[str, CannotSucceed]:
-        return {one.name: CannotSucceed("archive_conflict", "other") for one in objects if int(one.name[-10]) % 2 == 0}
+        return {one.name: CannotSucceed("other", "archive_conflict") for one in objects if int(one.name[-10]) % 2 == 0}
 
 
 def enricher() -> Stage:

@@ -1,7 +1,7 @@
 """Requests keep order and limits; the relay acknowledges only what Pub/Sub has."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,13 +48,13 @@ class HeldPublisher:
     answers_at_once = False
 
     def __init__(self) -> None:
-        self.open: list[tuple[str, Sequence[Wrapped], Callable[..., None], Callable[..., None]]] = []
+        self.open: list[tuple[str, Sequence[Wrapped], Any]] = []
 
-    def publish(self, pubsub_topic: str, messages: Sequence[Any], published: Any, refused: Any) -> None:
+    def publish(self, pubsub_topic: str, messages: Sequence[Any], ending: Any) -> None:
         if self.answers_at_once:
-            published(messages)
+            ending.published(messages)
         else:
-            self.open.append((pubsub_topic, messages, published, refused))
+            self.open.append((pubsub_topic, messages, ending))
 
 
 class Bench:
@@ -75,8 +75,8 @@ class Bench:
         self.relay.received(generation, [Delivery(0x32, b"%02d" % number, topic, b"", b"") for number in numbers])
 
     def end(self, position: int) -> None:
-        _, messages, published, _ = self.publisher.open.pop(position)
-        published(messages)
+        _, messages, ending = self.publisher.open.pop(position)
+        ending.published(messages)
 
     def value(self, name: str) -> float:
         return self.metrics.registry.get_sample_value(name) or 0.0
@@ -91,11 +91,11 @@ def test_one_message_does_not_wait_and_the_next_ones_gather_behind_it() -> None:
     bench.receive(1)
     bench.receive(2)
     bench.receive(3, 4)
-    assert [len(messages) for _, messages, _, _ in bench.publisher.open] == [1]
+    assert [len(messages) for _, messages, _ in bench.publisher.open] == [1]
     assert bench.acknowledged == []
     bench.end(0)
     assert bench.acknowledged == [b"01"]
-    assert [len(messages) for _, messages, _, _ in bench.publisher.open] == [3]
+    assert [len(messages) for _, messages, _ in bench.publisher.open] == [3]
     bench.end(0)
     assert bench.acknowledged == [b"01", b"02", b"03", b"04"]
 
@@ -122,14 +122,36 @@ def test_a_full_request_leaves_at_once_and_acknowledgements_keep_their_order() -
 def test_a_refused_message_is_acknowledged_once_its_dead_letter_is_published() -> None:
     bench = Bench()
     bench.receive(1)
-    _, messages, _, refused = bench.publisher.open.pop()
-    refused(messages[0], "INVALID_ARGUMENT: no")
+    _, messages, ending = bench.publisher.open.pop()
+    assert ending.refused(messages[0], "INVALID_ARGUMENT: no")
     assert bench.acknowledged == []
     assert bench.publisher.open[0][0] == "projects/p/topics/dead"
     bench.end(0)
     assert bench.acknowledged == [b"01"]
     assert bench.value("bridge_dead_lettered_total") == 1
     assert bench.value("bridge_published_total") == 0
+
+
+def test_nothing_takes_the_place_of_a_dead_letter() -> None:
+    bench = Bench()
+    bench.receive(1, topic=b"nowhere")
+    _, messages, ending = bench.publisher.open.pop()
+    assert not ending.refused(messages[0], "INVALID_ARGUMENT: no")
+    assert bench.publisher.open == []
+    assert bench.acknowledged == []
+
+
+def test_a_publish_of_an_older_connection_is_not_wanted_any_more_and_ends_when_given_up() -> None:
+    bench = Bench()
+    bench.receive(1)
+    _, messages, ending = bench.publisher.open.pop()
+    assert ending.wanted
+    bench.relay.connected(2)
+    assert not ending.wanted
+    ending.given_up(messages)
+    assert bench.relay.in_flight == 0
+    assert bench.acknowledged == []
+    assert bench.value("bridge_superseded_total") == 1
 
 
 def test_what_waited_when_the_connection_went_is_left_to_be_delivered_again() -> None:

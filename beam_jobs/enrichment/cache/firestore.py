@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
 
 from beam_jobs.enrichment.cache.layers import ABSENT, FOUND, LayerUnavailable
@@ -33,7 +34,7 @@ class FirestoreSource:
         references = [self._collection.document(key) for key in keys]
         try:
             snapshots = list(self._client.get_all(references, self._fields, retry=None, timeout=TIMEOUT_SECONDS))
-        except (GoogleAPICallError, RetryError) as error:
+        except (GoogleAPICallError, GoogleAuthError, RetryError) as error:
             raise LayerUnavailable(f"Firestore: {error}") from error
         return {snapshot.id: self._block(snapshot.to_dict() or {}) for snapshot in snapshots if snapshot.exists}
 

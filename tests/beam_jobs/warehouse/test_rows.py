@@ -61,6 +61,8 @@ def test_values_become_what_the_column_says(kind: Any, value: Any, stored: Any) 
         ("BOOL", 1),
         ("TIMESTAMP", "2020-07-13"),
         ("TIMESTAMP", "soon"),
+        ("TIMESTAMP", 1e14),
+        ("TIMESTAMP", -1e14),
         ("BYTES", "%"),
         ("BYTES", 1),
     ],
