@@ -28,7 +28,7 @@ demo: setup ## the whole platform on this machine: ARGS="--messages N --rate R -
 	@$(RUN) -m examples.demo $(ARGS)
 
 test: setup ## all tests
-	@$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
 
 check: $(READY) ## style, types, import rules
 	@$(RUN) -m ruff check .

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -70,9 +71,7 @@ class LocalCloud:
             task.add_done_callback(_told)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _ended(self._tasks)
         await self._grpc.stop(grace=0)
         await self._runner.cleanup()
         for service in self._services:
@@ -130,20 +129,29 @@ def _told(task: asyncio.Task[None]) -> None:
         log.critical("the background work of a service ended", exc_info=error)
 
 
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: a task may miss a cancellation that comes just when what it awaits is done."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
+
+
 @contextmanager
 def in_thread(options: Options = Options()) -> Iterator[LocalCloud]:
-    """A running LocalCloud on a thread of its own, for tests."""
+    """A running LocalCloud beside the caller, for tests. All of a process share one thread and event loop."""
     cloud = LocalCloud(options)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="localcloud", daemon=True)
-    thread.start()
+    asyncio.run_coroutine_threadsafe(cloud.start(), _background_loop()).result(timeout=30)
     try:
-        asyncio.run_coroutine_threadsafe(cloud.start(), loop).result(timeout=30)
-        try:
-            yield cloud
-        finally:
-            asyncio.run_coroutine_threadsafe(cloud.stop(), loop).result(timeout=30)
+        yield cloud
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=30)
-        loop.close()
+        asyncio.run_coroutine_threadsafe(cloud.stop(), _background_loop()).result(timeout=30)
+
+
+@cache
+def _background_loop() -> asyncio.AbstractEventLoop:
+    """One for the life of the process: gRPC's asyncio machinery is shared by all loops and outlives each."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="localcloud", daemon=True).start()
+    return loop

@@ -198,6 +198,7 @@ def test_a_killed_fleet_goes_on_with_what_its_ledger_lacks(subscriber: Subscribe
     until(lambda: len(fleet.delivered()) > 100)
     fleet.kill()
     before = {entry.id: entry.due for entry in fleet.delivered()}
+    until(lambda: before.keys() <= subscriber.ids.keys())
     subscriber.ids.clear()
     fleet.start()
     assert fleet.process.wait(timeout=30) == 0

@@ -30,7 +30,7 @@ def test_a_dataset_is_made_changed_listed_and_deleted(client: bigquery.Client) -
     assert changed.etag != made.etag
     assert "made" in [item.dataset_id for item in client.list_datasets()]
     table = client.create_table(bigquery.Table(f"{client.project}.made.t", schema=[Field("a", "STRING")]))
-    assert table.expires - table.created == datetime.timedelta(hours=1)
+    assert abs(table.expires - table.created - datetime.timedelta(hours=1)) < datetime.timedelta(seconds=5)
     with pytest.raises(exceptions.BadRequest, match="still in use"):
         client.delete_dataset("made")
     client.delete_dataset("made", delete_contents=True)
