@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
 from pydantic import BaseModel
 
 from beam_jobs.errors import signed_in
@@ -105,5 +104,5 @@ def opened(open_stage: Callable[[Any], Stage], config: BaseModel) -> Stage:
         return _stages[key]
 
 
-def _as_is(message: bytes) -> bytes | WindowedValue:
+def _as_is(message: bytes) -> bytes:
     return message

@@ -41,7 +41,7 @@ class Later:
         while (action := self._next()) is not None:
             try:
                 action()
-            except Exception:
+            except Exception:  # one action may not end the thread that all others wait for
                 log.exception("an action that was put off failed")
 
     def _next(self) -> Callable[[], None] | None:

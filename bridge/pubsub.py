@@ -121,13 +121,14 @@ class _Publish:
             self._ending.published(self._messages)
         elif code in UNACCEPTABLE and len(self._messages) > 1:
             self._split()
-        elif code in UNACCEPTABLE and self._ending.refused(self._messages[0], f"{code.name}: {details}"):
-            pass  # its dead letter has taken its place
-        else:
-            if code not in TRANSIENT:
-                self._owner._faults[self._topic] = _advice(self._topic, code, details)
-            log.warning("publishing %d messages to %s: %s: %s", len(self._messages), self._topic, code.name, details)
-            self._again()
+        elif code not in UNACCEPTABLE or not self._ending.refused(self._messages[0], f"{code.name}: {details}"):
+            self._hold(code, details)
+
+    def _hold(self, code: grpc.StatusCode, details: str) -> None:
+        if code not in TRANSIENT:
+            self._owner._faults[self._topic] = _advice(self._topic, code, details)
+        log.warning("publishing %d messages to %s: %s: %s", len(self._messages), self._topic, code.name, details)
+        self._again()
 
     def _split(self) -> None:
         middle = len(self._messages) // 2

@@ -62,7 +62,6 @@ class Relay:
         self._generation = 0
         self._waiting: list[Wrapped] = []
         self._waiting_bytes = 0
-        self._publishes = 0
         self.stopping = False
         self.acknowledge: Acknowledger = lambda generation, packet_ids: False
 
@@ -104,7 +103,7 @@ class Relay:
         """Takes nothing more, and waits until what was taken has ended; False where the time was too short."""
         self.stopping = True
         with self._lock:
-            return self._idle.wait_for(lambda: not self._publishes and not self._waiting, seconds)
+            return self._idle.wait_for(lambda: not self._frontier.in_flight and not self._waiting, seconds)
 
     @property
     def in_flight(self) -> int:
@@ -113,12 +112,11 @@ class Relay:
 
     def _due_requests(self) -> list[_Request]:
         """All that waits, unless a publish is under way and there is room to gather more."""
-        if not self._waiting or (self._publishes and not self._full()):
+        if not self._waiting or (self._frontier.in_flight and not self._full()):
             return []
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         packet_ids = [one.packet_id for one in waiting if one.packet_id]
         batch = self._frontier.enter(self._generation, packet_ids, len(waiting))
-        self._publishes += len(waiting)
         return [_Request(batch, *request) for request in requests_of(waiting, self._limits)]
 
     def _full(self) -> bool:
@@ -147,7 +145,6 @@ class Relay:
     def _settle(self, batch: Batch, messages: int) -> None:
         with self._lock:
             ready = self._frontier.settle(batch, messages)
-            self._publishes -= messages
             if not self.current(batch) or (ready and not self.acknowledge(batch.generation, ready)):
                 self._metrics.stale.inc(messages)
             requests = self._due_requests()

@@ -24,7 +24,7 @@ from bridge.routing import Router, TopicFilter
 STAGE = "bridge"
 CACHED_TOPICS = 50_000
 # Of Pub/Sub's 100 attributes, what devices may fill; the rest is for the bridge and the stages behind it.
-USER_PROPERTIES = 50
+USER_PROPERTIES = envelope.MAX_ATTRIBUTES // 2
 _ABSENT = object()
 
 
@@ -144,11 +144,11 @@ class Wrapper:
         """The id a message that is dead gives itself, where that can be read all the same."""
         topic = self._topics.get(delivery.mqtt_topic)
         try:
-            if topic is not None:
-                return self._given_or_minted_id(topic, _properties(delivery), _document(delivery.payload))
+            if topic is None:
+                return self._minted_id()
+            return self._given_or_minted_id(topic, _properties(delivery), _document(delivery.payload))
         except CannotSucceed:
-            pass  # it is a dead letter already
-        return self._minted_id()
+            return self._minted_id()
 
     def _minted_id(self) -> str:
         return f"{self._run}-{next(self._serial):x}"
