@@ -15,10 +15,11 @@ import orjson
 from jsonpointer import JsonPointer
 
 from bridge import envelope
-from bridge.config import BridgeConfig, IdSource, Route, TimeSource
+from bridge.config import BridgeConfig
 from bridge.envelope import timestamp
 from bridge.errors import CannotSucceed
 from bridge.frames import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Delivery, MalformedFrame, user_properties
+from bridge.routes import IdSource, Route, TimeSource
 from bridge.routing import Router, TopicFilter
 
 STAGE = "bridge"

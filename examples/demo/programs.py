@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +43,11 @@ class Programs:
         )
 
     def bridge(self) -> Program:
-        return self._service("bridge", "bridge", "--broker_url", self.addresses.broker_url)
+        return self._service("bridge", ["bridge", "run"], "--broker_url", self.addresses.broker_url)
 
     def jobs(self) -> list[Program]:
         cached = ("--redis_url", self.addresses.redis_url)
-        return [self._service(job, f"beam_jobs.{job}", *(cached if job == "enrichment" else ())) for job in JOBS]
+        return [self._service(job, [f"beam_jobs.{job}"], *(cached if job == "enrichment" else ())) for job in JOBS]
 
     def fleet(self, ledger: Path, *arguments: str) -> Program:
         return self._program(
@@ -56,12 +56,12 @@ class Programs:
             *("--broker-url", self.addresses.broker_url, "--ledger", str(ledger), "--stay", *arguments),
         )
 
-    def _service(self, name: str, module: str, *arguments: str) -> Program:
+    def _service(self, name: str, command: Sequence[str], *arguments: str) -> Program:
         """A service of the dataflow: its configuration from the director, its health on its own port."""
         health = getattr(self.addresses, name)
         return self._program(
             name,
-            module,
+            *command,
             *("--director_url", self.addresses.url("director"), "--dataflow", DATAFLOW, "--service", name),
             *arguments,
             *("--health_port", str(health)),

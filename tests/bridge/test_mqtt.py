@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bridge.config import Broker
+from bridge.broker import Broker
 from bridge.frames import Delivery
 from bridge.mqtt import MqttSource
 from localcloud.broker import accepts_connections, find_mosquitto

@@ -68,7 +68,16 @@ class Rig:
     def start(self, ready: bool = True) -> None:
         if not self.config.exists():
             self.configure()
-        command = [sys.executable, "-m", "bridge", "--config", str(self.config), "--health_port", str(self.health_port)]
+        command = [
+            sys.executable,
+            "-m",
+            "bridge",
+            "run",
+            "--config",
+            str(self.config),
+            "--health_port",
+            str(self.health_port),
+        ]
         self.process = subprocess.Popen(command, stderr=self.log, stdout=self.log)
         if ready:
             self.eventually(lambda: self.page("readyz")[0] == 200)
