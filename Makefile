@@ -5,11 +5,11 @@ UV_VERSION := 0.13.9
 RUN := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: help setup broker demo test check lock clean
+.PHONY: help setup broker demo test check soak-bridge lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) broker ## the virtual environment and the MQTT broker
 
@@ -38,6 +38,9 @@ check: $(READY) ## style, types, import rules
 
 bench-%: $(READY) ## a race, such as bench-engine: ARGS="--json FILE --rounds N"
 	@$(RUN) -m benchmarks $* $(ARGS)
+
+soak-bridge: setup ## kills, resets and refusals, nothing lost: ARGS="--messages N --kills N --rate R --seed N --json FILE"
+	@$(RUN) -m benchmarks.soak $(ARGS)
 
 lock: $(READY) ## requirements.lock from pyproject.toml
 	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \

@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME …` runs the race in `benchmarks/NAME.py`."""
+"""`python -m benchmarks NAME …` runs the race in `benchmarks.NAME`."""
 
 import importlib
 import sys

@@ -15,7 +15,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from beam_jobs.embedded import Graph
-from beam_jobs.enrichment.cache.layers import FOUND, Lookup
+from beam_jobs.enrichment.cache.layers import FOUND, Entry
+from beam_jobs.enrichment.cache.lookup import Lookup
 from beam_jobs.enrichment.config import EnrichmentConfig
 from beam_jobs.enrichment.transforms import Enricher
 from beam_jobs.messages import HandedInEdges, HandedInFn
@@ -37,12 +38,14 @@ CONFIG = EnrichmentConfig(
 class Register:
     """Every device is known."""
 
-    def fetch(self, keys: Collection[str]) -> dict[str, bytes]:
-        return {key: envelope.attribute("device.location", f"hall-{len(key)}") + FOUND for key in keys}
+    name = "register"
+
+    def fetch(self, keys: Collection[str]) -> dict[str, Entry]:
+        return {key: Entry(envelope.attribute("device.location", f"hall-{len(key)}") + FOUND, 0) for key in keys}
 
 
 def open_enricher(config: EnrichmentConfig) -> Stage:
-    return Enricher(Lookup([], Register()), config)
+    return Enricher(Lookup(Register()), config)
 
 
 def open_nothing(config: EnrichmentConfig) -> Stage:

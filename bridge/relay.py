@@ -1,43 +1,46 @@
 """receive -> wrap -> publish -> acknowledge: the whole story of the bridge.
 
 Deliveries come on the network thread, many at a time. While a publish is under way the next ones gather, so that a
-request holds what arrived during the one before it: one message when it is quiet, hundreds under load, and no clock.
-A message is acknowledged once Pub/Sub has it, or has it as a dead letter, and everything received before it.
+request holds what arrived during the one before it: one message when it is quiet, hundreds under load. Nothing gathers
+for longer than `GATHER_SECONDS`, so that a publish that hangs or fails holds up nobody but itself.
+A message is acknowledged once Pub/Sub has it, or has it as a dead letter, and everything received before it. What was
+received is published to the end, whatever becomes of its connection.
 """
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from itertools import groupby
+from typing import Protocol
 
+from bridge import envelope
 from bridge.config import Publishing
-from bridge.envelope import MAX_REQUEST_BYTES, request_overhead
 from bridge.errors import CannotSucceed
-from bridge.frames import Delivery
+from bridge.frames import DUP_FLAG, Delivery
 from bridge.frontier import Batch, Frontier
+from bridge.later import Later
 from bridge.metrics import Metrics
 from bridge.pubsub import Publisher
+from bridge.requests import Request, requests_of
 from bridge.wrapper import Wrapped, Wrapper
 
 log = logging.getLogger(__name__)
 
-MOST_IN_FLIGHT = 70_000  # messages: above every Receive Maximum (65,535), so only QoS 0 can get there
+GATHER_SECONDS = 0.01
+# In flight at most. Messages at QoS 0 beyond the first bounds are dropped; beyond the second nothing is read. At QoS 1
+# the broker keeps to the Receive Maximum (MQTT 3.1.1 has none) unless the session is lost while Pub/Sub is away.
+BEST_EFFORT_MESSAGES, BEST_EFFORT_BYTES = 20_000, 64_000_000
+MOST_MESSAGES, MOST_BYTES = 100_000, 256_000_000
 
 
 class Acknowledger(Protocol):
     """Sends acknowledgements while the connection they belong to is open."""
 
     def __call__(self, generation: int, packet_ids: Sequence[bytes]) -> bool: ...
-
-
-class _Request(NamedTuple):
-    """Messages for one Pub/Sub topic, and the batch they settle."""
-
-    batch: Batch
-    pubsub_topic: str
-    messages: Sequence[Wrapped]
 
 
 class Relay:
@@ -49,55 +52,101 @@ class Relay:
         publisher: Publisher,
         limits: Publishing,
         metrics: Metrics,
+        later: Later,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._wrapper = wrapper
         self._publisher = publisher
         self._limits = limits
         self._metrics = metrics
+        self._later = later
         self._now = now
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
-        self._frontier = Frontier()
-        self._generation = 0
+        self._frontier: Frontier[Wrapped] = Frontier()
         self._waiting: list[Wrapped] = []
-        self._waiting_bytes = 0
+        self._waiting_since = 0.0
+        self._due_at: float | None = None
+        self._outbox: deque[tuple[Batch[Wrapped], Request]] = deque()
+        self._sending = threading.RLock()
         self.stopping = False
         self.acknowledge: Acknowledger = lambda generation, packet_ids: False
 
-    def connected(self, generation: int) -> None:
-        """A new connection: what waited unpublished comes again, what is being published ends unacknowledged."""
+    def use(self, wrapper: Wrapper, limits: Publishing) -> None:
+        """Another configuration, from the next delivery on."""
+        self._wrapper = wrapper
+        self._limits = limits
+
+    def connected(self, generation: int, resumed: bool) -> None:
+        """A new connection; `resumed` where the broker kept the session and delivers the unacknowledged again."""
         with self._lock:
-            self._generation = generation
-            self._frontier.renew(generation)
-            self._metrics.superseded.inc(len(self._waiting))
-            self._waiting, self._waiting_bytes = [], 0
+            self._enter_waiting()
+            self._frontier.renew(generation, resumed)
+        self._send()
 
     def received(self, generation: int, deliveries: Sequence[Delivery]) -> None:
-        """Takes deliveries of a connection; never blocks on Pub/Sub."""
+        """Takes deliveries of the present connection; never blocks on Pub/Sub."""
         if self.stopping:  # unacknowledged: the broker keeps them
             return
         deliveries = self._within_bounds(deliveries)
+        self._metrics.received.inc(len(deliveries))
+        if self._frontier.holds or any(flags & DUP_FLAG for flags in {delivery.flags for delivery in deliveries}):
+            deliveries = self._without_redeliveries(deliveries)
+        if deliveries:
+            self._take(deliveries)
+        self._send()
+
+    def _take(self, deliveries: Sequence[Delivery]) -> None:
         wrapped = self._wrapper.wrap(deliveries, self._now())
-        self._metrics.received.inc(len(wrapped))
+        self._metrics.copies.inc(len(wrapped) - len(deliveries))
         with self._lock:
-            if generation != self._generation:
-                self._metrics.superseded.inc(len(wrapped))
-                return
+            if not self._waiting:
+                self._waiting_since = time.monotonic()
             self._waiting += wrapped
-            self._waiting_bytes += sum(len(one.message) for one in wrapped)
-            requests = self._due_requests()
-        self._send(requests)
+            self._enter_due()
 
     def _within_bounds(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Receive Maximum bounds what comes at QoS 1; what devices sent at QoS 0 is dropped beyond a bound of ours."""
-        if self.in_flight < MOST_IN_FLIGHT:
+        if self.in_flight < BEST_EFFORT_MESSAGES and self._frontier.bytes_in_flight < BEST_EFFORT_BYTES:
             return deliveries
         kept = [delivery for delivery in deliveries if delivery.packet_id]
         if len(kept) < len(deliveries):
             log.warning("dropped %d QoS 0 messages: Pub/Sub is behind", len(deliveries) - len(kept))
             self._metrics.best_effort_dropped.inc(len(deliveries) - len(kept))
         return kept
+
+    def _without_redeliveries(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Joins what is in flight already to its first delivery; what came before it goes on before it."""
+        self._metrics.redelivered.inc(sum(bool(delivery.flags & DUP_FLAG) for delivery in deliveries))
+        fresh: Sequence[Delivery] = ()
+        for again, run in groupby(deliveries, self._in_flight_already):
+            if not again:
+                fresh = list(run)
+                continue
+            if fresh:
+                self._take(fresh)
+                fresh = ()
+            self._join([delivery.packet_id for delivery in run])
+        return fresh
+
+    def _join(self, packet_ids: Sequence[bytes]) -> None:
+        self._metrics.joined.inc(len(packet_ids))
+        with self._lock:
+            self._enter_waiting()
+            held = [packet_id for packet_id in packet_ids if self._frontier.held(packet_id)]
+            self._frontier.join(held, time.monotonic())
+            self._acknowledge()
+
+    def _in_flight_already(self, delivery: Delivery) -> bool:
+        """Whether this delivery repeats one that is not acknowledged: same id, said to be sent again, same message."""
+        if not delivery.packet_id:
+            return False
+        with self._lock:
+            first = self._frontier.held(delivery.packet_id)
+            if not delivery.flags & DUP_FLAG or (first and not _same(first, delivery)):
+                self._frontier.forget(delivery.packet_id)
+                return False
+            return first is not None or self._frontier.awaits(delivery.packet_id)
 
     def drain(self, seconds: float) -> bool:
         """Takes nothing more, and waits until what was taken has ended; False where the time was too short."""
@@ -107,57 +156,95 @@ class Relay:
 
     @property
     def in_flight(self) -> int:
+        """Messages taken that are neither published nor dead letters."""
+        return self._frontier.in_flight + len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more: what the broker sends stays on its way."""
+        return self.in_flight >= MOST_MESSAGES or self._frontier.bytes_in_flight >= MOST_BYTES
+
+    @property
+    def oldest_seconds(self) -> float:
+        """Age of the oldest message of this connection that is unacknowledged."""
         with self._lock:
-            return self._frontier.in_flight + len(self._waiting)
+            oldest = self._frontier.oldest
+        return 0.0 if oldest is None else time.monotonic() - oldest
 
-    def _due_requests(self) -> list[_Request]:
-        """All that waits, unless a publish is under way and there is room to gather more."""
-        if not self._waiting or (self._frontier.in_flight and not self._full()):
-            return []
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        packet_ids = [one.packet_id for one in waiting if one.packet_id]
-        batch = self._frontier.enter(self._generation, packet_ids, len(waiting))
-        return [_Request(batch, *request) for request in requests_of(waiting, self._limits)]
+    def _enter_due(self) -> None:
+        """Sends all that waits, unless a publish is under way, and there is room and time to gather more."""
+        age = time.monotonic() - self._waiting_since
+        if not self._frontier.in_flight or len(self._waiting) >= self._limits.maximum_messages or age >= GATHER_SECONDS:
+            self._enter_waiting()
+        elif self._due_at is None:
+            self._due_at = self._waiting_since + GATHER_SECONDS
+            self._later.call(GATHER_SECONDS - age, self._gathered)
 
-    def _full(self) -> bool:
-        return len(self._waiting) >= self._limits.maximum_messages or self._waiting_bytes >= self._limits.maximum_bytes
-
-    def _send(self, requests: Sequence[_Request]) -> None:
-        """Never under the lock: an answer that is there already is handed to us before `publish` returns."""
-        for request in requests:
-            self._publisher.publish(request.pubsub_topic, request.messages, _Ending(self, request.batch))
-
-    def current(self, batch: Batch) -> bool:
-        """Whether the connection that `batch` came by is still the one we have."""
-        return batch.generation == self._generation
-
-    def published(self, batch: Batch, messages: Sequence[Wrapped]) -> None:
-        dead = sum(message.dead for message in messages)
-        self._metrics.dead_lettered.inc(dead)
-        self._metrics.published.inc(len(messages) - dead)
-        self._settle(batch, len(messages))
-
-    def given_up(self, batch: Batch, messages: Sequence[Wrapped]) -> None:
-        """Of an older connection and still unpublished: the broker has delivered it again, or will."""
-        self._metrics.superseded.inc(len(messages))
-        self._settle(batch, len(messages))
-
-    def _settle(self, batch: Batch, messages: int) -> None:
+    def _gathered(self) -> None:
         with self._lock:
-            ready = self._frontier.settle(batch, messages)
-            if not self.current(batch) or (ready and not self.acknowledge(batch.generation, ready)):
-                self._metrics.stale.inc(messages)
-            requests = self._due_requests()
+            self._due_at = None
+            if self._waiting:
+                self._enter_due()
+        self._send()
+
+    def _enter_waiting(self) -> None:
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        requests = requests_of(waiting, self._limits)
+        to_publish = sum(len(request.messages) for request in requests)
+        self._metrics.ignored.inc(len(waiting) - to_publish)
+        self._metrics.batch_messages.observe(len(waiting))
+        size = sum(request.size for request in requests)
+        batch = self._frontier.enter(waiting, to_publish, size, self._waiting_since)
+        self._outbox += [(batch, request) for request in requests]
+        if not requests:
+            self._acknowledge()
+
+    def _send(self) -> None:
+        """Publishes what is in the outbox, in its order. Never under the lock: an answer may be there at once."""
+        with self._sending:
+            while self._outbox:
+                batch, request = self._outbox.popleft()
+                self._publisher.publish(
+                    request.pubsub_topic, request.messages, _Ending(self, batch), request.ordering_key
+                )
+
+    def published(self, batch: Batch[Wrapped], messages: Sequence[Wrapped]) -> None:
+        dead = [message.dead_reason for message in messages if message.dead_reason]
+        for reason in dead:
+            self._metrics.dead_letter_reasons.labels(reason).inc()
+        self._metrics.dead_lettered.inc(len(dead))
+        self._metrics.published.inc(len(messages) - len(dead))
+        with self._lock:
+            self._frontier.done(batch, len(messages))
+            self._acknowledge()
+            if self._waiting:
+                self._enter_due()
             self._idle.notify_all()
-        self._send(requests)
+        self._send()
 
-    def refused(self, batch: Batch, message: Wrapped, why: str) -> bool:
+    def _acknowledge(self) -> None:
+        ready = self._frontier.ready()
+        if not ready:
+            return
+        packet_ids = [packet_id for batch in ready for packet_id in batch.packet_ids]
+        if self.acknowledge(ready[0].generation, packet_ids):
+            self._frontier.acknowledged(ready)
+            self._metrics.delivery_seconds.observe(time.monotonic() - ready[0].since)
+        else:
+            self._frontier.unacknowledged(ready)
+            self._metrics.stale.inc(len(packet_ids))
+
+    def refused(self, batch: Batch[Wrapped], message: Wrapped, error: CannotSucceed) -> bool:
         """Pub/Sub will never take this message: its dead letter takes its place. Nothing takes a dead letter's."""
-        log.error("Pub/Sub refused a message for %s: %s", message.pubsub_topic, why)
+        log.error("Pub/Sub refused a message for %s: %s", message.pubsub_topic, error)
         if message.dead:
             return False
-        dead = self._wrapper.dead_letter(message, CannotSucceed("refused_by_pubsub", why), self._now())
-        self._send([_Request(batch, dead.pubsub_topic, [dead])])
+        dead = self._wrapper.dead_letter(message, error, self._now())
+        with self._lock:
+            self._outbox.append((batch, Request(dead.pubsub_topic, "", [dead], len(dead.message))))
+        self._send()
         return True
 
 
@@ -166,33 +253,16 @@ class _Ending:
     """How the publishes of one batch end."""
 
     relay: Relay
-    batch: Batch
-
-    @property
-    def wanted(self) -> bool:
-        return self.relay.current(self.batch)
+    batch: Batch[Wrapped]
 
     def published(self, messages: Sequence[Wrapped]) -> None:
         self.relay.published(self.batch, messages)
 
-    def given_up(self, messages: Sequence[Wrapped]) -> None:
-        self.relay.given_up(self.batch, messages)
-
-    def refused(self, message: Wrapped, why: str) -> bool:
-        return self.relay.refused(self.batch, message, why)
+    def refused(self, message: Wrapped, error: CannotSucceed) -> bool:
+        return self.relay.refused(self.batch, message, error)
 
 
-def requests_of(wrapped: Sequence[Wrapped], limits: Publishing) -> list[tuple[str, list[Wrapped]]]:
-    """Messages by Pub/Sub topic, in order, cut where a request would grow over the limits."""
-    requests: list[tuple[str, list[Wrapped]]] = []
-    open_requests: dict[str, tuple[list[Wrapped], int]] = {}
-    largest = min(limits.maximum_bytes, MAX_REQUEST_BYTES - 1_000)
-    for one in wrapped:
-        size = len(one.message) + request_overhead(len(one.message))
-        messages, total = open_requests.get(one.pubsub_topic, (None, 0))
-        if messages is None or len(messages) >= limits.maximum_messages or total + size > largest:
-            messages, total = [], 0
-            requests.append((one.pubsub_topic, messages))
-        messages.append(one)
-        open_requests[one.pubsub_topic] = (messages, total + size)
-    return requests
+def _same(first: Wrapped, delivery: Delivery) -> bool:
+    """Whether an envelope was made of this delivery: what was not cut of payload and MQTT topic is in it."""
+    facts = envelope.fitted_topic(delivery.mqtt_topic.decode(errors="replace"))
+    return first.message.startswith(envelope.data(delivery.payload)) and envelope.attributes(facts) in first.message

@@ -2,19 +2,19 @@
 
 from typing import Annotated, Literal, Self
 
-from jsonpointer import JsonPointer, JsonPointerException
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, GetPydanticSchema, model_validator
+from pydantic_core import core_schema
 
+from bridge import envelope
 from bridge.routing import TopicFilter
+from bridge.schemas import PayloadSchema
+from bridge.templates import Template
+from director.fields import Pointer
 from director.strict import Strict
 
-
-def _pointer(text: str) -> str:
-    try:
-        JsonPointer(text)
-    except JsonPointerException as error:
-        raise ValueError(f"{text!r} is no JSON pointer (RFC 6901), such as /data/temp: {error}") from error
-    return text
+# Attributes that the bridge or a stage behind it writes: what stands in them can be trusted.
+RESERVED_PREFIXES = ("ce-", "mqtt.", "capture.", "device.", "enrichment.", "window.", "dead_letter.")
+MAX_ORDERING_KEY_BYTES = 1_024
 
 
 def _topic_filter(text: str) -> str:
@@ -30,7 +30,37 @@ def _qos(level: int) -> int:
     return level
 
 
-Pointer = Annotated[str, AfterValidator(_pointer)]
+def _attribute_name(name: str) -> str:
+    reserved = next((prefix for prefix in RESERVED_PREFIXES if name.startswith(prefix)), None)
+    if reserved:
+        raise ValueError(f"names that begin with '{reserved}' are the platform's own; use another")
+    if name == envelope.CONTENT_TYPE:
+        raise ValueError("is the platform's own; set content_type instead")
+    if name.startswith(envelope.RESERVED_KEY_PREFIX):
+        raise ValueError("begins with 'goog', which Google keeps for itself; use another name")
+    if not 0 < len(name.encode()) <= envelope.MAX_KEY_BYTES:
+        raise ValueError(f"a name has 1 to {envelope.MAX_KEY_BYTES} bytes")
+    return name
+
+
+def _short_enough(template: Template) -> Template:
+    if template.literal_bytes > envelope.MAX_VALUE_BYTES:
+        raise ValueError(f"has {template.literal_bytes} bytes; Pub/Sub takes {envelope.MAX_VALUE_BYTES} at most")
+    return template
+
+
+def _ordering_key(template: Template) -> Template:
+    if not template.literal_bytes and not template.captures:
+        raise ValueError("is empty; write a key, such as '{device}', or leave it out")
+    return _short_enough(template)
+
+
+_TEMPLATE = core_schema.no_info_after_validator_function(Template.parse, core_schema.str_schema())
+_SCHEMA = core_schema.no_info_after_validator_function(PayloadSchema.parse, core_schema.any_schema())
+Text = Annotated[Template, GetPydanticSchema(lambda _source, _handler: _TEMPLATE)]
+Attributes = dict[Annotated[str, AfterValidator(_attribute_name)], Annotated[Text, AfterValidator(_short_enough)]]
+OrderingKey = Annotated[Text, AfterValidator(_ordering_key)]
+JsonSchema = Annotated[PayloadSchema, GetPydanticSchema(lambda _source, _handler: _SCHEMA)]
 
 
 class IdSource(Strict):
@@ -52,26 +82,53 @@ class TimeSource(IdSource):
     format: Literal["unix", "unix_ms", "rfc3339"] = "rfc3339"
 
 
-class Route(Strict):
-    """Which MQTT topics, where to, and what of it the envelope tells.
+class Treatment(Strict):
+    """Where messages go, what of them is checked, and what their envelopes tell.
 
-    `on_invalid` is what becomes of a message whose id or event time cannot be read: a dead letter, or an id of the
-    bridge's own and the time of receipt.
+    `destination`, `attributes` and `ordering_key` are templates: captures of the filter in braces. `on_invalid` is what
+    becomes of a message whose id or event time cannot be read: a dead letter, or an id of the bridge's own and the time
+    of receipt. `content_type` holds for messages that do not say their own.
     """
 
-    filter: Annotated[str, AfterValidator(_topic_filter)]
-    destination: str
+    destination: Text
     event_type: Annotated[str, Field(min_length=1, max_length=256)]
-    content_type: str = "application/octet-stream"
-    qos: Annotated[int, AfterValidator(_qos)] = 1
-    subject: str | None = None
+    content_type: Annotated[str, Field(min_length=1, max_length=256)] = "application/octet-stream"
+    attributes: dict[
+        Annotated[str, AfterValidator(_attribute_name)], Annotated[Text, AfterValidator(_short_enough)]
+    ] = Field(default_factory=dict)
+    ordering_key: OrderingKey | None = None
     id: IdSource | None = None
     event_time: TimeSource | None = None
     on_invalid: Literal["dead_letter", "substitute"] = "dead_letter"
+    json_schema: JsonSchema | None = None
+    min_payload_bytes: Annotated[int, Field(ge=0)] = 0
+    max_payload_bytes: Annotated[int, Field(ge=1)] | None = None
+    on_oversize: Literal["dead_letter", "truncate"] = "dead_letter"
+    on_retained: Literal["forward", "ignore"] = "forward"
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        if self.max_payload_bytes is None and self.on_oversize == "truncate":
+            raise ValueError("on_oversize: truncate needs max_payload_bytes; add it")
+        if self.max_payload_bytes is not None and self.max_payload_bytes < self.min_payload_bytes:
+            raise ValueError("max_payload_bytes is below min_payload_bytes; swap them")
+        return self
+
+
+class Route(Treatment):
+    """The treatment of messages whose MQTT topic matches `filter`; `subject` names the capture that is the device."""
+
+    filter: Annotated[str, AfterValidator(_topic_filter)]
+    qos: Annotated[int, AfterValidator(_qos)] = 1
+    subject: str | None = None
+
+    @property
+    def topic_filter(self) -> TopicFilter:
+        return TopicFilter.parse(self.filter)
 
     @property
     def subject_capture(self) -> str | None:
         """The capture that names the device: as given, else `device` where the filter has it."""
-        if self.subject is None and "device" in TopicFilter.parse(self.filter).names:
+        if self.subject is None and "device" in self.topic_filter.names:
             return "device"
         return self.subject

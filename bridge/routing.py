@@ -5,7 +5,7 @@ A filter is an MQTT topic filter in which a level may also be a name in braces: 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Generic, TypeVar
@@ -32,6 +32,8 @@ class TopicFilter:
             raise ValueError(f"a filter has at most {MAX_TOPIC_BYTES} bytes")
         if "\0" in text:
             raise ValueError("a filter has no NUL character")
+        if text.startswith("$share/"):
+            raise ValueError("a shared subscription is the bridge's own affair; write the filter without $share/GROUP/")
         captured = [(position, _capture(level)) for position, level in enumerate(text.split("/"))]
         names = [name for _, name in captured if name]
         if len(set(names)) < len(names):
@@ -66,37 +68,66 @@ class TopicFilter:
 
     def overlaps(self, other: "TopicFilter") -> bool:
         """Whether one topic may match both."""
-        if "$" in (self.levels[0][:1], other.levels[0][:1]) and self.levels[0] != other.levels[0]:
+        if self._apart(other):
             return False
-        return _overlap(self.levels, other.levels)
+        for one, two in zip(self.levels, other.levels, strict=False):
+            if "#" in (one, two):
+                return True
+            if one != two and "+" not in (one, two):
+                return False
+        return _ends_together(self.levels, other.levels)
+
+    def covers(self, other: "TopicFilter") -> bool:
+        """Whether every topic that matches the other matches this one."""
+        levels = ("#",) if self.levels == ("+", "#") else self.levels  # the same: every topic has a first level
+        if self._apart(other):
+            return False
+        for wanted, given in zip(levels, other.levels, strict=False):
+            if wanted == "#":
+                return True
+            if given == "#" or wanted not in ("+", given):
+                return False
+        return _ends_together(levels, other.levels) and len(levels) >= len(other.levels)
+
+    def _apart(self, other: "TopicFilter") -> bool:
+        """Topics that begin with `$` match no filter that begins with a wildcard."""
+        return "$" in (self.levels[0][:1], other.levels[0][:1]) and self.levels[0] != other.levels[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[R]):
-    """The route a topic takes, and what its filter captured."""
+    """A route that a topic may take, and what its filter captured."""
 
     route: R
     captures: dict[str, str]
 
 
 class Router(Generic[R]):
-    """Filters in their order; the first that matches wins."""
+    """Filters in their order."""
 
     def __init__(self, routes: Iterable[tuple[TopicFilter, R]]) -> None:
         self._routes = list(routes)
 
-    def match(self, mqtt_topic: str) -> Match[R] | None:
+    def matches(self, mqtt_topic: str) -> Iterator[Match[R]]:
         levels = mqtt_topic.split("/")
         for topic_filter, route in self._routes:
             captures = topic_filter.match(levels)
             if captures is not None:
-                return Match(route, captures)
-        return None
+                yield Match(route, captures)
 
 
 def overlapping(filters: Iterable[tuple[str, TopicFilter]]) -> list[tuple[str, str]]:
     """The pairs of names whose filters one topic may match."""
     return [(a, b) for (a, one), (b, other) in combinations(filters, 2) if one.overlaps(other)]
+
+
+def widest(filters: Iterable[TopicFilter]) -> list[TopicFilter]:
+    """The filters without those that another one covers; of equal ones the first."""
+    kept: list[TopicFilter] = []
+    for candidate in filters:
+        if not any(one.covers(candidate) for one in kept):
+            kept = [one for one in kept if not candidate.covers(one)] + [candidate]
+    return kept
 
 
 def _capture(level: str) -> str | None:
@@ -112,14 +143,10 @@ def _capture(level: str) -> str | None:
     return None
 
 
-def _overlap(one: Sequence[str], other: Sequence[str]) -> bool:
-    if not one or not other:
-        return one == other or "#" in (*one[:1], *other[:1])
-    if "#" in (one[0], other[0]):
-        return True
-    if "+" in (one[0], other[0]) or one[0] == other[0]:
-        return _overlap(one[1:], other[1:])
-    return False
+def _ends_together(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether the longer one may end where the shorter does: `a/#` matches `a` too."""
+    shorter, longer = sorted((one, other), key=len)
+    return list(longer[len(shorter) :]) in ([], ["#"])
 
 
 def _utf8(text: str) -> bytes:

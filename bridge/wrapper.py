@@ -2,172 +2,224 @@
 
 Attributes have different lifetimes and are encoded no more often than they change: what follows from the MQTT topic
 once per topic (cached), the header flags once for good, the time of receipt once per read, and only id, event time
-and user properties once per message.
+and properties once per message. A message of which nothing is read is not looked at either: see `Wrapper.wrap`.
 """
 
+import hashlib
 import itertools
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-
-import orjson
-from jsonpointer import JsonPointer
+from datetime import datetime
+from typing import NamedTuple
 
 from bridge import envelope
 from bridge.config import BridgeConfig
 from bridge.envelope import timestamp
 from bridge.errors import CannotSucceed
-from bridge.frames import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Delivery, MalformedFrame, user_properties
-from bridge.routes import IdSource, Route, TimeSource
-from bridge.routing import Router, TopicFilter
+from bridge.frames import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Delivery
+from bridge.outlets import Outlet, Outlets, Plan
+from bridge.payload import Payload
+from bridge.properties import MalformedProperties
+from bridge.told import Told, told
+
+log = logging.getLogger(__name__)
 
 STAGE = "bridge"
-CACHED_TOPICS = 50_000
-# Of Pub/Sub's 100 attributes, what devices may fill; the rest is for the bridge and the stages behind it.
-USER_PROPERTIES = envelope.MAX_ATTRIBUTES // 2
-_ABSENT = object()
+CACHED_TOPICS, LONGEST_CACHED = 50_000, 1_024  # how many, and bytes of each
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wrapped:
-    """An envelope on its way: its Pub/Sub topic, its bytes, and the packet id to acknowledge (empty at QoS 0)."""
+    """An envelope on its way: its Pub/Sub topic, its bytes, and the packet id to acknowledge.
+
+    The packet id is empty at QoS 0 and for all but the first of several copies. What is only to be acknowledged has
+    neither Pub/Sub topic nor bytes. Never changed; not frozen, because that would cost more than the wrapping.
+    """
 
     pubsub_topic: str
     message: bytes
     packet_id: bytes
-    dead: bool = False
+    dead_reason: str = ""
+    ordering_key: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class _Topic:
-    """What all messages of one MQTT topic share."""
-
-    route: Route
-    pubsub_topic: str
-    block: bytes
-    plain: bool
-    id_pointer: JsonPointer | None
-    time_pointer: JsonPointer | None
+    @property
+    def dead(self) -> bool:
+        """Whether it is a dead letter."""
+        return bool(self.dead_reason)
 
 
 class Wrapper:
-    """Makes envelopes of deliveries. `run` makes minted ids unique: one per process, 22 characters or so."""
+    """Makes envelopes of deliveries. `run` makes minted ids unique: one per process, 22 characters or so.
 
-    def __init__(self, config: BridgeConfig, run: str) -> None:
-        self._config = config
-        self._router = Router([(TopicFilter.parse(item[1].filter), item) for item in config.routes.items()])
-        self._topics: dict[bytes, _Topic] = {}
-        self._run = run
-        self._serial = itertools.count(1)
+    `previous` is the wrapper that this one takes over from in the same process: its ids go on, and what matches no
+    route any more is wrapped by its routes, for it was queued before the change.
+    """
+
+    def __init__(self, config: BridgeConfig, run: str, previous: "Wrapper | None" = None) -> None:
+        self._dead_letter_topic = config.dead_letter_topic
+        self._outlets: Outlets = Outlets(Plan(config), previous._outlets.plan if previous else None)
+        self._by_topic: dict[bytes, tuple[Outlet, ...]] = {}
+        self._plain: dict[bytes, tuple[str, bytes, str]] = {}
+        self._run: str = previous._run if previous else run
+        self._serials: Iterator[int] = previous._serials if previous else itertools.count(1)
+        self._id_starts = [_start_of_id(self._run, digits) for digits in range(17)]
+        self._truncating: set[str] = set()
+        self.truncated: int = previous.truncated if previous else 0
 
     def wrap(self, deliveries: Sequence[Delivery], received_at: datetime) -> list[Wrapped]:
-        """One envelope for each delivery: what cannot be wrapped becomes a dead letter with the original bytes."""
-        received = timestamp(received_at)
-        read_block = envelope.attribute("mqtt.received_at", received)
-        plain_block = read_block + envelope.attribute(envelope.TIME, received)
-        wrapped = []
+        """The envelopes of each delivery, one at least: what cannot be wrapped is a dead letter with its bytes."""
+        receipt = _receipt(timestamp(received_at))
+        times, plain, serials, id_starts = receipt.times, self._plain, self._serials, self._id_starts
+        wrapped: list[Wrapped] = []
         for delivery in deliveries:
-            try:
-                topic = self._topics.get(delivery.mqtt_topic) or self._topic(delivery.mqtt_topic)
-                if topic.plain and not delivery.properties:
-                    own = plain_block + envelope.attribute(envelope.ID, self._minted_id())
-                else:
-                    own = read_block + self._own_block(topic, delivery, received)
-                message = envelope.data(delivery.payload) + topic.block + FLAG_BLOCKS[delivery.flags & FLAGS] + own
-                wrapped.append(Wrapped(topic.pubsub_topic, message, delivery.packet_id))
-            except CannotSucceed as error:
-                wrapped.append(self._dead(delivery, error, received))
+            flags, packet_id, mqtt_topic, properties, payload = delivery
+            ready = None if properties else plain.get(mqtt_topic)
+            if ready is None:
+                wrapped += self._copies(delivery, receipt)
+                continue
+            pubsub_topic, block, key = ready
+            serial = b"%x" % next(serials)
+            parts = (envelope.data(payload), block, FLAG_BLOCKS[flags & FLAGS], times, id_starts[len(serial)], serial)
+            wrapped.append(Wrapped(pubsub_topic, b"".join(parts), packet_id, "", key))
         return wrapped
 
     def dead_letter(self, wrapped: Wrapped, error: CannotSucceed, now: datetime) -> Wrapped:
-        """The dead letter of an envelope that Pub/Sub refuses."""
+        """The dead letter of an envelope that Pub/Sub refuses. It has no ordering key: order has ended for it."""
         block = envelope.dead_letter(
             stage=STAGE, reason=error.reason, error=error, original_topic=wrapped.pubsub_topic, time=timestamp(now)
         )
-        return Wrapped(self._config.dead_letter_topic, wrapped.message + block, wrapped.packet_id, dead=True)
+        if wrapped.ordering_key:
+            block += envelope.ordering_key("")
+        return Wrapped(self._dead_letter_topic, wrapped.message + block, wrapped.packet_id, error.reason)
 
-    def _topic(self, mqtt_topic: bytes) -> _Topic:
+    def _copies(self, delivery: Delivery, receipt: "_Receipt") -> list[Wrapped]:
+        """One envelope for each route that takes the message; the first acknowledges it."""
+        outlets = self._by_topic.get(delivery.mqtt_topic) or self._worked_out(delivery.mqtt_topic)
+        if delivery.flags & RETAIN_FLAG:
+            outlets = tuple(outlet for outlet in outlets if not outlet.reading.ignores_retained)
+        if not outlets:
+            return [Wrapped("", b"", delivery.packet_id)]
+        first, *further = outlets
+        copies = [self._copy(delivery, first, delivery.packet_id, receipt)]
+        return copies + [self._copy(delivery, outlet, b"", receipt) for outlet in further]
+
+    def _worked_out(self, mqtt_topic: bytes) -> tuple[Outlet, ...]:
+        outlets = self._outlets.of(mqtt_topic)
+        if len(mqtt_topic) > LONGEST_CACHED:
+            return outlets
+        if len(self._by_topic) >= CACHED_TOPICS:
+            self._by_topic.clear()
+            self._plain.clear()
+        self._by_topic[mqtt_topic] = outlets
+        first = outlets[0]
+        if len(outlets) == 1 and first.plain:
+            self._plain[mqtt_topic] = (first.pubsub_topic, first.block, first.ordering_key)
+        return outlets
+
+    def _copy(self, delivery: Delivery, outlet: Outlet, packet_id: bytes, receipt: "_Receipt") -> Wrapped:
         try:
-            text = mqtt_topic.decode()
-        except UnicodeDecodeError as error:
-            raise CannotSucceed("invalid_topic_utf8", f"topic 0x{mqtt_topic[:200].hex()}: {error}") from error
-        match = self._router.match(text)
-        if match is None:
-            raise CannotSucceed("no_route", f"no route matches {text!r}")
-        name, route = match.route
-        topic = _Topic(
-            route,
-            self._config.destinations[route.destination],
-            self._topic_block(name, route, text, match.captures),
-            route.id is None and route.event_time is None,
-            _pointer(route.id),
-            _pointer(route.event_time),
-        )
-        if len(self._topics) >= CACHED_TOPICS:
-            self._topics.clear()
-        self._topics[mqtt_topic] = topic
-        return topic
+            message = self._envelope(delivery, outlet, receipt)
+        except CannotSucceed as error:
+            message = self._dead(delivery, outlet, error, receipt)
+            return Wrapped(self._dead_letter_topic, message, packet_id, error.reason)
+        return Wrapped(outlet.pubsub_topic, message, packet_id, "", outlet.ordering_key)
 
-    def _topic_block(self, name: str, route: Route, mqtt_topic: str, captures: dict[str, str]) -> bytes:
-        facts = {
-            envelope.SPEC_VERSION: "1.0",
-            envelope.TYPE: route.event_type,
-            envelope.SOURCE: f"{self._config.broker.url}/routes/{name}",
-            envelope.CONTENT_TYPE: route.content_type,
-            **envelope.fitted_topic(mqtt_topic),
-        }
-        if route.subject_capture:
-            facts[envelope.SUBJECT] = captures[route.subject_capture]
-        facts |= {f"capture.{capture}": value for capture, value in captures.items()}
-        return envelope.attributes({key: envelope.truncated(value) for key, value in facts.items()})
+    def _envelope(self, delivery: Delivery, outlet: Outlet, receipt: "_Receipt") -> bytes:
+        """Raises CannotSucceed."""
+        properties = _told(delivery)
+        if outlet.fault:
+            raise CannotSucceed(outlet.fault.reason, outlet.fault.message)
+        reading, payload = outlet.reading, Payload(delivery.payload)
+        reading.check(payload)
+        own_id, own_time = reading.id(payload, properties.user), reading.time(payload, properties.user)
+        parts = [outlet.block, FLAG_BLOCKS[delivery.flags & FLAGS], _block(properties, outlet)]
+        parts.append(envelope.attribute(envelope.ID, own_id) if own_id else self._minted_id())
+        parts.append(receipt.received + envelope.attribute(envelope.TIME, own_time) if own_time else receipt.times)
+        if reading.most is None or len(payload.content) <= reading.most:
+            return envelope.data(payload.content) + b"".join(parts)
+        self._count_truncated(outlet.route)
+        return envelope.data(payload.content[: reading.most]) + b"".join(parts) + _whole(payload.content)
 
-    def _own_block(self, topic: _Topic, delivery: Delivery, received: str) -> bytes:
-        properties = _properties(delivery)
-        document = _document(delivery.payload) if topic.id_pointer or topic.time_pointer else _ABSENT
-        own = property_attributes(properties) if properties else {}
-        own[envelope.ID] = self._given_or_minted_id(topic, properties, document)
-        own[envelope.TIME] = _event_time(topic, properties, document) or received
-        return envelope.attributes(own)
-
-    def _given_or_minted_id(self, topic: _Topic, properties: list[tuple[str, str]], document: Any) -> str:
-        source = topic.route.id
-        if source is None:
-            return self._minted_id()
-        given = _given(source, topic.id_pointer, properties, document)
-        if isinstance(given, int | str) and given != "" and len(str(given)) <= 256:
-            return str(given)
-        if topic.route.on_invalid == "substitute":
-            return self._minted_id()
-        raise CannotSucceed("invalid_id", f"no usable id at {_place(source)}")
-
-    def _readable_id(self, delivery: Delivery) -> str:
-        """The id a message that is dead gives itself, where that can be read all the same."""
-        topic = self._topics.get(delivery.mqtt_topic)
+    def _dead(self, delivery: Delivery, outlet: Outlet, error: CannotSucceed, receipt: "_Receipt") -> bytes:
+        """The dead letter of a message with its original bytes, and all that could be found out about it."""
+        parts = [envelope.data(delivery.payload), outlet.facts, FLAG_BLOCKS[delivery.flags & FLAGS], receipt.times]
+        user: Sequence[tuple[str, str]] = ()
         try:
-            if topic is None:
-                return self._minted_id()
-            return self._given_or_minted_id(topic, _properties(delivery), _document(delivery.payload))
-        except CannotSucceed:
-            return self._minted_id()
-
-    def _minted_id(self) -> str:
-        return f"{self._run}-{next(self._serial):x}"
-
-    def _dead(self, delivery: Delivery, error: CannotSucceed, received: str) -> Wrapped:
-        mqtt_topic = delivery.mqtt_topic.decode(errors="replace")
-        facts = envelope.fitted_topic(mqtt_topic)
-        facts |= {envelope.ID: self._readable_id(delivery), envelope.TIME: received, "mqtt.received_at": received}
-        try:
-            facts |= property_attributes(user_properties(delivery.properties))
-        except MalformedFrame:
-            facts["mqtt.properties_hex"] = delivery.properties[:500].hex()
+            properties = told(delivery.properties)
+            user = properties.user
+            parts.append(_block(properties, outlet))
+        except MalformedProperties:
+            parts.append(envelope.attribute("mqtt.properties_hex", delivery.properties[:500].hex()))
+        parts.append(self._readable_id(delivery, outlet, user))
         block = envelope.dead_letter(
-            stage=STAGE, reason=error.reason, error=error, original_topic=mqtt_topic, time=received
+            stage=STAGE,
+            reason=error.reason,
+            error=error,
+            original_topic=delivery.mqtt_topic.decode(errors="replace"),
+            time=receipt.time,
         )
-        flags = FLAG_BLOCKS[delivery.flags & FLAGS]
-        message = envelope.data(delivery.payload) + flags + envelope.attributes(facts) + block
-        return Wrapped(self._config.dead_letter_topic, message, delivery.packet_id, dead=True)
+        return b"".join(parts) + block
+
+    def _readable_id(self, delivery: Delivery, outlet: Outlet, user: Sequence[tuple[str, str]]) -> bytes:
+        """The id a message that is dead gives itself, where that can be read all the same."""
+        try:
+            own_id = outlet.reading.id(Payload(delivery.payload), user)
+        except CannotSucceed:
+            own_id = None
+        return envelope.attribute(envelope.ID, own_id) if own_id else self._minted_id()
+
+    def _minted_id(self) -> bytes:
+        serial = b"%x" % next(self._serials)
+        return self._id_starts[len(serial)] + serial
+
+    def _count_truncated(self, route: str) -> None:
+        self.truncated += 1
+        if route not in self._truncating:
+            self._truncating.add(route)
+            log.warning("route %s truncates payloads above its max_payload_bytes", route)
+
+
+class _Receipt(NamedTuple):
+    """When a read was received, and that as attributes: `mqtt.received_at`, and the same with `ce-time`."""
+
+    time: str
+    received: bytes
+    times: bytes
+
+
+def _receipt(time: str) -> _Receipt:
+    received = envelope.attribute("mqtt.received_at", time)
+    return _Receipt(time, received, received + envelope.attribute(envelope.TIME, time))
+
+
+def _told(delivery: Delivery) -> Told:
+    try:
+        properties = told(delivery.properties)
+    except MalformedProperties as error:
+        raise CannotSucceed("invalid_properties", str(error)) from error
+    if properties.by_alias and not delivery.mqtt_topic:
+        raise CannotSucceed("invalid_properties", "a topic alias in place of the topic; none was ever granted")
+    return properties
+
+
+def _block(properties: Told, outlet: Outlet) -> bytes:
+    """What the properties say, and how much was lost of that and of what the outlet says."""
+    if not properties.lost:
+        return properties.block
+    return properties.block + envelope.attribute(envelope.DROPPED, str(properties.lost + outlet.lost))
+
+
+def _whole(payload: bytes) -> bytes:
+    """What a truncated message tells of the payload it had."""
+    sha256 = hashlib.sha256(payload).hexdigest()
+    return envelope.attributes({"mqtt.payload_sha256": sha256, "mqtt.payload_bytes": str(len(payload))})
+
+
+def _start_of_id(run: str, digits: int) -> bytes:
+    """The attribute of a minted id up to its serial number, which has so many digits."""
+    whole = envelope.attribute(envelope.ID, f"{run}-{'0' * digits}")
+    return whole[: len(whole) - digits]
 
 
 def _flag_block(flags: int) -> bytes:
@@ -182,62 +234,3 @@ def _flag_block(flags: int) -> bytes:
 
 FLAGS = QOS_MASK | RETAIN_FLAG | DUP_FLAG
 FLAG_BLOCKS = [_flag_block(flags) for flags in range(FLAGS + 1)]
-
-
-def property_attributes(properties: list[tuple[str, str]]) -> dict[str, str]:
-    """MQTT 5 user properties under `mqtt.up.`; device-chosen names never stand without it."""
-    kept, lost = envelope.fitted(((f"mqtt.up.{name}", value) for name, value in properties), USER_PROPERTIES)
-    if lost:
-        kept[envelope.DROPPED] = str(lost)
-    return kept
-
-
-def _event_time(topic: _Topic, properties: list[tuple[str, str]], document: Any) -> str | None:
-    """What the message says, None where time of receipt takes its place."""
-    source = topic.route.event_time
-    if source is None:
-        return None
-    try:
-        return event_time(_given(source, topic.time_pointer, properties, document), source.format)
-    except (TypeError, ValueError, OverflowError, OSError) as error:
-        if topic.route.on_invalid == "substitute":
-            return None
-        raise CannotSucceed("invalid_event_time", f"no time as {source.format} at {_place(source)}") from error
-
-
-def event_time(given: Any, form: str) -> str:
-    """RFC 3339 in UTC. Raises TypeError or ValueError for what is no time of that form."""
-    if form == "rfc3339":
-        return timestamp(envelope.moment(given))
-    if isinstance(given, bool):
-        raise TypeError("a truth value is no time")
-    seconds = float(given) / (1_000 if form == "unix_ms" else 1)
-    return timestamp(datetime.fromtimestamp(seconds, UTC))
-
-
-def _properties(delivery: Delivery) -> list[tuple[str, str]]:
-    try:
-        return user_properties(delivery.properties)
-    except MalformedFrame as error:
-        raise CannotSucceed("invalid_properties", str(error)) from error
-
-
-def _document(payload: bytes) -> Any:
-    try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return _ABSENT
-
-
-def _given(source: IdSource, pointer: JsonPointer | None, properties: list[tuple[str, str]], document: Any) -> Any:
-    if pointer is None:
-        return next((value for name, value in properties if name == source.property), None)
-    return None if document is _ABSENT else pointer.resolve(document, None)
-
-
-def _pointer(source: IdSource | TimeSource | None) -> JsonPointer | None:
-    return JsonPointer(source.pointer) if source and source.pointer is not None else None
-
-
-def _place(source: IdSource) -> str:
-    return f"user property {source.property!r}" if source.pointer is None else f"payload {source.pointer}"

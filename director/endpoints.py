@@ -1,7 +1,7 @@
 """Where Google's services are and who we are there: the one place that knows of stand-ins. PUBLIC, light imports.
 
-Google's own variables decide (`PUBSUB_EMULATOR_HOST` and the like, two of them ours in the same pattern). Where one is
-set, calls go there in plain text and without credentials; elsewhere TLS and Application Default Credentials hold.
+Google's own variables decide (`PUBSUB_EMULATOR_HOST` and the like, three of them ours in the same pattern). Where one
+is set, calls go there in plain text and without credentials; elsewhere TLS and Application Default Credentials hold.
 """
 
 import os
@@ -13,7 +13,7 @@ import google.auth.transport.requests
 import grpc
 from google.auth.credentials import AnonymousCredentials, Credentials
 
-Service = Literal["pubsub", "firestore", "storage", "bigquery", "bigquerystorage", "monitoring"]
+Service = Literal["pubsub", "firestore", "storage", "bigquery", "bigquerystorage", "monitoring", "secretmanager"]
 
 EMULATOR_VARIABLES: dict[Service, str] = {
     "pubsub": "PUBSUB_EMULATOR_HOST",
@@ -22,6 +22,7 @@ EMULATOR_VARIABLES: dict[Service, str] = {
     "bigquery": "BIGQUERY_EMULATOR_HOST",
     "bigquerystorage": "BIGQUERY_STORAGE_EMULATOR_HOST",
     "monitoring": "MONITORING_EMULATOR_HOST",
+    "secretmanager": "SECRET_MANAGER_EMULATOR_HOST",
 }
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 LARGEST_MESSAGE = 64 << 20  # bytes; gRPC's own default of 4 MiB is below a full Pub/Sub response

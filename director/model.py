@@ -221,10 +221,14 @@ class Bucket(Resource):
 
 
 class Collection(Resource):
-    """A Firestore collection; `documents_file`, beside this document, seeds it."""
+    """A Firestore collection; `documents_file`, beside this document, seeds it.
+
+    What the director writes there is told on `invalidation_topic`, a topic of the same dataflow, to those who cache it.
+    """
 
     name: CollectionName
     documents_file: str | None = None
+    invalidation_topic: str | None = None
     producers: tuple[Link, ...] = ()
     consumers: tuple[Link, ...] = ()
 

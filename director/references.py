@@ -85,6 +85,12 @@ def _subscriptions_of_no_topic(dataflow: Draft) -> Iterator[Finding]:
             yield (*policy.location, "topic"), "dead letters would come back to this subscription; use another topic"
 
 
+def _invalidations_to_no_topic(dataflow: Draft) -> Iterator[Finding]:
+    topics = _names(dataflow, "topics")
+    for collection in resources(dataflow, "firestore_collections"):
+        yield from _unknown("topic", collection, "invalidation_topic", topics)
+
+
 def _topics_that_lose(dataflow: Draft) -> Iterator[Finding]:
     read = {subscription.text("topic") for subscription in resources(dataflow, "subscriptions")}
     for topic in resources(dataflow, "topics"):
@@ -120,6 +126,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _dependencies_on_no_service,
     _dependencies_in_a_circle,
     _subscriptions_of_no_topic,
+    _invalidations_to_no_topic,
     _topics_that_lose,
     _tables_of_no_dataset,
 )

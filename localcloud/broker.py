@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.children import Program
@@ -15,14 +16,15 @@ SHIPPED_LISTENER = "listener 1883 127.0.0.1"
 MORE_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/homebrew/bin")
 
 
-def mosquitto(port: int, folder: Path) -> Program:
-    """The broker on `port` of loopback, its configuration written to `folder`.
+def mosquitto(port: int, folder: Path, more: Sequence[str] = ()) -> Program:
+    """The broker on `port` of loopback, its configuration written to `folder`; `more` are further lines of it.
 
     Raises FileNotFoundError when mosquitto is not installed.
     """
     configuration = folder / "mosquitto.conf"
     command = [find_mosquitto(), "-c", str(configuration)]
-    configuration.write_text(SHIPPED.read_text().replace(SHIPPED_LISTENER, f"listener {port} {HOST}"))
+    shipped = SHIPPED.read_text().replace(SHIPPED_LISTENER, f"listener {port} {HOST}")
+    configuration.write_text("\n".join([shipped, *more, ""]))
 
     async def listening() -> bool:
         return await accepts_connections(port)

@@ -18,9 +18,11 @@ from localcloud.clock import Clock
 from localcloud.control import Control
 from localcloud.faults import Faults
 from localcloud.firestore.service import Firestore
+from localcloud.monitoring.service import Monitoring
 from localcloud.pubsub.service import PubSub
 from localcloud.rest import RestService
 from localcloud.rpc import RpcService
+from localcloud.secrets import SecretManager
 from localcloud.storage.service import Storage
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class Options:
 
 
 class LocalCloud:
-    """Pub/Sub, Firestore, Storage and BigQuery in this process, on loopback."""
+    """Pub/Sub, Firestore, Storage, BigQuery, Secret Manager and Monitoring in this process, on loopback."""
 
     def __init__(self, options: Options = Options()) -> None:
         self._options = options
@@ -59,7 +61,16 @@ class LocalCloud:
         self.firestore = Firestore(self.clock, self.faults, data and data / "firestore")
         self.storage = Storage(self.clock, self.faults, data and data / "storage")
         self.bigquery = BigQuery(self.clock, self.faults, data and data / "bigquery")
-        self._services: list[Service] = [self.pubsub, self.firestore, self.storage, self.bigquery]
+        self.secrets = SecretManager(self.clock, self.faults, data and data / "secrets")
+        self.monitoring = Monitoring(self.clock, self.faults)
+        self._services: list[Service] = [
+            self.pubsub,
+            self.firestore,
+            self.storage,
+            self.bigquery,
+            self.secrets,
+            self.monitoring,
+        ]
         self.grpc_address = self.http_address = ""
 
     async def start(self) -> None:
@@ -83,6 +94,8 @@ class LocalCloud:
             "PUBSUB_EMULATOR_HOST": self.grpc_address,
             "FIRESTORE_EMULATOR_HOST": self.grpc_address,
             "BIGQUERY_STORAGE_EMULATOR_HOST": self.grpc_address,
+            "SECRET_MANAGER_EMULATOR_HOST": self.grpc_address,
+            "MONITORING_EMULATOR_HOST": self.grpc_address,
             "STORAGE_EMULATOR_HOST": f"http://{self.http_address}",
             "BIGQUERY_EMULATOR_HOST": f"http://{self.http_address}",
             "NO_GCE_CHECK": "true",

@@ -4,6 +4,7 @@ from typing import Any
 
 from director import keys
 from director.documents import Blueprint
+from director.invalidation import Invalidations
 from director.resources import buckets, datasets, firestore_collections, subscriptions, tables, topics
 from director.resources.base import Context, Providers, Wanted
 from director.resources.clients import Clients
@@ -31,5 +32,18 @@ def providers(clients: Clients, blueprint: Blueprint) -> Providers:
         keys.DATASETS: datasets.Datasets(clients.bigquery),
         keys.TABLES: tables.Tables(clients.bigquery),
         keys.BUCKETS: buckets.Buckets(clients.storage),
-        keys.COLLECTIONS: firestore_collections.Collections(clients.firestore, seeds),
+        keys.COLLECTIONS: firestore_collections.Collections(
+            clients.firestore, seeds, _invalidations(clients, blueprint)
+        ),
+    }
+
+
+def _invalidations(clients: Clients, blueprint: Blueprint) -> dict[str, Invalidations]:
+    """By collection: where its changes are told."""
+    project = blueprint.architecture.project_id
+    return {
+        collection.name: Invalidations(clients.publisher, keys.topic(project, collection.invalidation_topic)[1])
+        for dataflow in blueprint.architecture.dataflows.values()
+        for collection in dataflow.resources.firestore_collections
+        if collection.invalidation_topic is not None
     }

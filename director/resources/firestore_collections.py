@@ -4,13 +4,15 @@ Documents carry no label that could tell ours from another's, and a device regis
 is what a collection begins with, not what it must stay.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from google.cloud import firestore
 
 from director import keys
+from director.invalidation import Invalidations
 from director.model import Collection
 from director.resources.base import CALL_TIMEOUT, Context, Observed, Verdict, Wanted
 from director.seeds import Documents
@@ -37,11 +39,20 @@ def wanted(context: Context, spec: Collection) -> Wanted[State]:
 
 
 class Collections:
-    """Collections through Google's client. `seeds` are the documents of each, by its name."""
+    """Collections through Google's client. `seeds` are the documents of each, by its name.
 
-    def __init__(self, client: firestore.Client, seeds: dict[str, Documents]) -> None:
+    Where a collection has `invalidations`, what is written here is told to those who cache it.
+    """
+
+    def __init__(
+        self,
+        client: firestore.Client,
+        seeds: dict[str, Documents],
+        invalidations: Mapping[str, Invalidations] | None = None,
+    ) -> None:
         self._client = client
         self._seeds = seeds
+        self._invalidations = invalidations or {}
 
     def observe(self, wanted: Wanted[State]) -> Observed[State] | None:
         collection = self._client.collection(wanted.full_name)
@@ -63,7 +74,8 @@ class Collections:
         for document in self._documents(wanted):
             if document.exists and document.to_dict() == seeds[document.id]:
                 unchanged = self._client.write_option(last_update_time=document.update_time)
-                document.reference.delete(option=unchanged, retry=None, timeout=CALL_TIMEOUT)
+                deleted_at = document.reference.delete(option=unchanged, retry=None, timeout=CALL_TIMEOUT)
+                self._tell(wanted.full_name, {document.id: deleted_at})
 
     def _add(self, wanted: Wanted[State], names: frozenset[str]) -> None:
         collection, seeds = self._client.collection(wanted.full_name), self._seeds[wanted.full_name]
@@ -71,7 +83,12 @@ class Collections:
             batch = self._client.batch()
             for name in part:
                 batch.create(collection.document(name), dict(seeds[name]))
-            batch.commit(retry=None, timeout=CALL_TIMEOUT)
+            written = batch.commit(retry=None, timeout=CALL_TIMEOUT)
+            self._tell(wanted.full_name, {name: one.update_time for name, one in zip(part, written, strict=True)})
+
+    def _tell(self, collection: str, changes: Mapping[str, datetime]) -> None:
+        if collection in self._invalidations:
+            self._invalidations[collection].publish(collection, changes)
 
     def _documents(self, wanted: Wanted[State]) -> Iterator[Any]:
         collection = self._client.collection(wanted.full_name)

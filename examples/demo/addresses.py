@@ -49,6 +49,8 @@ class Addresses:
             "PUBSUB_EMULATOR_HOST": f"{HOST}:{self.grpc}",
             "FIRESTORE_EMULATOR_HOST": f"{HOST}:{self.grpc}",
             "BIGQUERY_STORAGE_EMULATOR_HOST": f"{HOST}:{self.grpc}",
+            "MONITORING_EMULATOR_HOST": f"{HOST}:{self.grpc}",
+            "SECRET_MANAGER_EMULATOR_HOST": f"{HOST}:{self.grpc}",
             "STORAGE_EMULATOR_HOST": self.url("http"),
             "BIGQUERY_EMULATOR_HOST": self.url("http"),
             "GOOGLE_CLOUD_PROJECT": PROJECT,

@@ -87,6 +87,13 @@ class Publication:
         reserved_possible = b"goog" in self._encoded
         for content, body in zip(self.contents, self.bodies(), strict=True):
             _check_message(content, len(body), reserved_possible)
+        ordering_key = self.contents[0].ordering_key
+        if any(content.ordering_key != ordering_key for content in self.contents):
+            raise invalid_argument(  # the service's own words are not known
+                "All messages in a publish request must specify the same ordering_key value. "
+                "Refer to https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#pubsubmessage "
+                "for more information."
+            )
 
 
 def published(contents: Iterable[Any], bodies: Iterable[bytes], number: int, nanoseconds: int) -> list[Message]:

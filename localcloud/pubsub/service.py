@@ -11,10 +11,11 @@ from localcloud.pubsub.compaction import records_of
 from localcloud.pubsub.exchange import Exchange
 from localcloud.pubsub.history import History
 from localcloud.pubsub.ledger import Durable, Forgetful, Ledger
+from localcloud.pubsub.policies import IamPolicy
 from localcloud.pubsub.publisher import Publisher
 from localcloud.pubsub.records import Stored
 from localcloud.pubsub.subscriber import Subscriber
-from localcloud.pubsub.unsupported import IAMPolicy, SchemaService
+from localcloud.pubsub.unsupported import SchemaService
 from localcloud.rest import RestService
 from localcloud.rpc import RpcService
 
@@ -40,7 +41,7 @@ class PubSub:
             Publisher(self._faults, self._exchange, self._history),
             Subscriber(self._faults, self._exchange, self._history),
             SchemaService(self._faults),
-            IAMPolicy(self._faults),
+            IamPolicy(self._faults, self._exchange),
         ]
 
     def rests(self) -> Sequence[RestService]:

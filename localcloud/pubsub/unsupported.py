@@ -32,4 +32,3 @@ SchemaService = _closed_door(
     "ValidateSchema",
     "ValidateMessage",
 )
-IAMPolicy = _closed_door("google.iam.v1.IAMPolicy", "SetIamPolicy", "GetIamPolicy", "TestIamPermissions")

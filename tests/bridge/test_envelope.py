@@ -1,5 +1,7 @@
 """The envelope's bytes are protobuf's own, and appending means merging."""
 
+from datetime import UTC, datetime
+
 from google.pubsub_v1.types import PublishRequest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,36 @@ PAIRS = st.dictionaries(TEXT, TEXT, max_size=20)
 def test_what_is_encoded_is_what_protobuf_reads(payload: bytes, pairs: dict[str, str], key: str) -> None:
     message = envelope.parse(envelope.data(payload) + envelope.attributes(pairs) + envelope.ordering_key(key))
     assert (message.data, dict(message.attributes), message.ordering_key) == (payload, pairs, key)
+
+
+@st.composite
+def wire_messages(draw: st.DrawFn) -> bytes:
+    """Fields of a message in any order, repeated and unknown ones too, as blocks appended to each other make them."""
+    block = st.one_of(
+        st.binary(max_size=300).map(envelope.data),
+        st.builds(envelope.attribute, TEXT, TEXT),
+        st.text(max_size=300).map(envelope.ordering_key),
+        st.text(max_size=5).map(lambda key: b"\xaa\x80\x00" + envelope.ordering_key(key)[1:]),  # a tag written long
+        st.text(max_size=42).map(lambda text: b"\x1a" + envelope.length(len(text.encode())) + text.encode()),
+        st.integers(0, 2**63).map(lambda number: b"\x38" + envelope.length(number)),  # unknown, a number
+    )
+    return b"".join(draw(st.lists(block, max_size=6)))
+
+
+@given(raw=wire_messages())
+def test_an_ordering_key_is_the_one_that_protobuf_reads(raw: bytes) -> None:
+    assert envelope.ordering_key_of(raw) == envelope.parse(raw).ordering_key
+
+
+@given(moment=st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis asks so
+def test_a_publish_time_is_kept_to_the_second(moment: datetime) -> None:
+    message = envelope.parse(envelope.attribute("a", "b") + envelope.publish_time(moment))
+    assert message.publish_time.ToDatetime(tzinfo=UTC) == moment.replace(microsecond=0)
+
+
+def test_a_star_in_a_payload_or_a_length_is_no_ordering_key() -> None:
+    assert envelope.ordering_key_of(envelope.data(b"*\x03abc" + b"x" * 37) + envelope.attribute("k", "*" * 37)) == ""
+    assert envelope.ordering_key_of(b"") == ""
 
 
 @given(first=PAIRS, second=PAIRS)

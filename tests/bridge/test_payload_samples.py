@@ -47,7 +47,7 @@ ROUTES = {
     "esphome": route("esphome/{device}/sensor/{quantity}/state", "esphome"),
 }
 DOCUMENT = {
-    "broker": {"url": "mqtt://broker:1883", "client_id": "b"},
+    "broker": {"url": "mqtt://127.0.0.1:1883", "client_id": "b"},
     "destinations": {"in": "projects/p/topics/in"},
     "dead_letter_topic": "projects/p/topics/dead",
     "routes": ROUTES,

@@ -1,4 +1,4 @@
-"""Every publish ends in published, refused or given up, or goes on being tried."""
+"""Every publish ends in published or refused, or goes on being tried."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,9 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from bridge import envelope, pubsub
+from bridge.errors import CannotSucceed
+from bridge.later import Later
+from bridge.metrics import Metrics
 from bridge.pubsub import Publisher
 from bridge.wrapper import Wrapped
 from director.endpoints import channel
@@ -24,19 +27,16 @@ class Endings:
     """Hears how publishes end; takes dead letters for what is refused unless told otherwise."""
 
     replaces: bool = True
-    wanted: bool = True
     done: list[bytes] = field(default_factory=list)
     refusals: list[bytes] = field(default_factory=list)
-    abandoned: list[bytes] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
     def published(self, messages: Sequence[Any]) -> None:
         self.done += [one.packet_id for one in messages]
 
-    def given_up(self, messages: Sequence[Any]) -> None:
-        self.abandoned += [one.packet_id for one in messages]
-
-    def refused(self, message: Any, why: str) -> bool:
+    def refused(self, message: Any, error: CannotSucceed) -> bool:
         self.refusals.append(message.packet_id)
+        self.reasons.append(error.reason)
         return self.replaces
 
 
@@ -53,10 +53,14 @@ def topic(cloud: LocalCloud) -> str:
 def publisher(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     monkeypatch.setattr(pubsub, "LONGEST_WAIT", 0.2)
     connection = channel("pubsub")
-    made = Publisher(connection, deadline_seconds=1.0)
-    yield made
-    made.close()
+    later = Later()
+    yield Publisher(connection, deadline_seconds=1.0, later=later, metrics=Metrics())
+    later.close()
     connection.close()
+
+
+def retries(publisher: Publisher) -> int:
+    return int(publisher._metrics.registry.get_sample_value("bridge_publish_retries_total") or 0)
 
 
 def messages(topic: str, *payloads: bytes) -> list[Wrapped]:
@@ -70,7 +74,7 @@ def test_a_publish_that_meets_an_outage_is_tried_until_it_succeeds(
     ending = Endings()
     publisher.publish(topic, messages(topic, b"a", b"b"), ending)
     eventually(lambda: ending.done == [b"a", b"b"])
-    assert publisher.retries == 3
+    assert retries(publisher) == 3
     assert publisher.fault is None
 
 
@@ -80,7 +84,7 @@ def test_a4_a_publish_that_gets_no_answer_is_tried_again_after_its_deadline(
     fault = cloud.faults.add(Fault(method="pubsub.Publish", resource=topic, action="hang"))
     ending = Endings()
     publisher.publish(topic, messages(topic, b"a"), ending)
-    eventually(lambda: publisher.retries >= 1)
+    eventually(lambda: retries(publisher) >= 1)
     assert ending.done == []
     cloud.faults.remove(fault)
     eventually(lambda: ending.done == [b"a"])
@@ -104,24 +108,77 @@ def test_a_refused_message_that_nothing_replaces_waits_and_says_so(
     fault = cloud.faults.add(Fault(method="pubsub.Publish", resource=topic, code="INVALID_ARGUMENT"))
     ending = Endings(replaces=False)
     publisher.publish(topic, messages(topic, b"a"), ending)
-    eventually(lambda: publisher.retries >= 2)
+    eventually(lambda: retries(publisher) >= 2)
     assert "INVALID_ARGUMENT" in (publisher.fault or "")
-    assert len(ending.refusals) <= publisher.retries + 1
+    assert len(ending.refusals) <= retries(publisher) + 1
     cloud.faults.remove(fault)
     eventually(lambda: ending.done == [b"a"])
     assert publisher.fault is None
 
 
-def test_what_is_no_longer_wanted_is_given_up_at_the_next_try(
+def test_a_message_that_keeps_failing_while_its_neighbours_pass_is_refused(
+    cloud: LocalCloud, publisher: Publisher, topic: str, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pubsub, "STUBBORN", 3)
+    cloud.faults.add(Fault(method="pubsub.Publish", resource=topic, code="INTERNAL", marker="stubborn"))
+    ending = Endings()
+    publisher.publish(topic, messages(topic, b"a", b"stubborn", b"b"), ending)
+
+    def neighbours_pass_until_it_is_found() -> bool:
+        publisher.publish(topic, messages(topic, b"neighbour"), Endings())
+        return ending.refusals == [b"stubborn"]
+
+    eventually(neighbours_pass_until_it_is_found)
+    assert ending.reasons == ["publish_kept_failing"]
+    eventually(lambda: sorted(ending.done) == [b"a", b"b"])
+    eventually(lambda: publisher.failing_for == 0.0)
+
+
+def test_in_an_outage_nothing_is_refused_however_often_it_fails(
+    cloud: LocalCloud, publisher: Publisher, topic: str, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pubsub, "STUBBORN", 3)
+    fault = cloud.faults.add(Fault(method="pubsub.Publish", resource=topic))
+    endings = [Endings() for _ in range(5)]
+    for ending in endings:
+        publisher.publish(topic, messages(topic, b"a"), ending)
+    eventually(lambda: retries(publisher) >= 40)
+    assert publisher.failing_for > 0.0
+    cloud.faults.remove(fault)
+    eventually(lambda: all(ending.done == [b"a"] for ending in endings))
+    assert not any(ending.refusals for ending in endings)
+
+
+def test_messages_of_one_ordering_key_arrive_in_order_whatever_fails_and_other_keys_do_not_wait(
     cloud: LocalCloud, publisher: Publisher, topic: str, eventually: Any
 ) -> None:
-    cloud.faults.add(Fault(method="pubsub.Publish", resource=topic))
+    arrived: list[bytes] = []
+    ending = Endings(done=arrived)
+    cloud.faults.add(Fault(method="pubsub.Publish", resource=topic, marker="key-a-000", calls=3))
+    cloud.faults.add(Fault(method="pubsub.Publish", resource=topic, code="INVALID_ARGUMENT", marker="key-a-007"))
+    for number in range(0, 30, 3):
+        names = [b"key-a-%03d" % (number + one) for one in range(3)]
+        publisher.publish(topic, messages(topic, *names), ending, ordering_key="a")
+    other = Endings()
+    publisher.publish(topic, messages(topic, b"key-b"), other, ordering_key="b")
+    eventually(lambda: other.done == [b"key-b"])
+    assert len(arrived) < 29
+    eventually(lambda: len(arrived) == 29)
+    assert arrived == sorted(arrived)
+    assert ending.refusals == [b"key-a-007"]
+
+
+def test_the_age_of_a_try_is_known_while_its_answer_is_missing(
+    cloud: LocalCloud, publisher: Publisher, topic: str, eventually: Any
+) -> None:
+    assert publisher.oldest_attempt_age == 0.0
+    fault = cloud.faults.add(Fault(method="pubsub.Publish", resource=topic, action="hang"))
     ending = Endings()
     publisher.publish(topic, messages(topic, b"a"), ending)
-    eventually(lambda: publisher.retries >= 1)
-    ending.wanted = False
-    eventually(lambda: ending.abandoned == [b"a"])
-    assert ending.done == []
+    eventually(lambda: publisher.oldest_attempt_age > 0.2)
+    cloud.faults.remove(fault)
+    eventually(lambda: ending.done == [b"a"])
+    assert publisher.oldest_attempt_age == 0.0
 
 
 @pytest.mark.parametrize("code", ["NOT_FOUND", "PERMISSION_DENIED"])

@@ -1,45 +1,29 @@
-"""Requests keep order and limits; the relay acknowledges only what Pub/Sub has."""
+"""The relay acknowledges only what Pub/Sub has, publishes what it received to the end, and twice only where it must."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
+from bridge import relay as relay_module
 from bridge.config import Publishing, configuration
-from bridge.frames import Delivery
+from bridge.errors import CannotSucceed
+from bridge.frames import DUP_FLAG, Delivery
+from bridge.later import Later
 from bridge.metrics import Metrics
-from bridge.relay import Relay, requests_of
+from bridge.relay import Relay
 from bridge.wrapper import Wrapped, Wrapper
 from director.strict import parsed
 
 DOCUMENT = {
-    "broker": {"url": "mqtt://broker:1883", "client_id": "b"},
+    "broker": {"url": "mqtt://localhost:1883", "client_id": "b"},
     "destinations": {"in": "projects/p/topics/in"},
     "dead_letter_topic": "projects/p/topics/dead",
     "routes": {"up": {"filter": "up/{device}", "destination": "in", "event_type": "iot.test"}},
 }
 LIMITS = Publishing(maximum_messages=10)
-
-
-@given(
-    sizes=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 900)), max_size=60),
-    messages=st.integers(1, 20),
-    limit=st.integers(1_000, 3_000),
-)
-def test_requests_hold_every_message_once_in_order_and_within_limits(
-    sizes: list[tuple[str, int]], messages: int, limit: int
-) -> None:
-    wrapped = [Wrapped(topic, b"x" * size, str(number).encode()) for number, (topic, size) in enumerate(sizes)]
-    requests = requests_of(wrapped, Publishing(maximum_messages=messages, maximum_bytes=limit))
-    for topic in "ab":
-        sent = [one for name, part in requests if name == topic for one in part]
-        assert sent == [one for one in wrapped if one.pubsub_topic == topic]
-    for _, part in requests:
-        assert 0 < len(part) <= messages
-        assert len(part) == 1 or sum(len(one.message) for one in part) <= limit
 
 
 class HeldPublisher:
@@ -50,40 +34,75 @@ class HeldPublisher:
     def __init__(self) -> None:
         self.open: list[tuple[str, Sequence[Wrapped], Any]] = []
 
-    def publish(self, pubsub_topic: str, messages: Sequence[Any], ending: Any) -> None:
+    def publish(self, pubsub_topic: str, messages: Sequence[Any], ending: Any, ordering_key: str) -> None:
         if self.answers_at_once:
             ending.published(messages)
         else:
             self.open.append((pubsub_topic, messages, ending))
 
 
+class Timer(Later):
+    """What is put off happens when the test says so."""
+
+    def __init__(self) -> None:
+        self.put_off: list[Callable[[], None]] = []
+
+    def call(self, seconds: float, action: Callable[[], None]) -> None:
+        self.put_off.append(action)
+
+    def happen(self) -> None:
+        for action in [self.put_off.pop() for _ in self.put_off[:]]:
+            action()
+
+
 class Bench:
     """A relay with a publisher whose answers the test gives, and a record of acknowledgements."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
         self.publisher = HeldPublisher()
         self.metrics = Metrics()
+        self.timer = Timer()
         self.acknowledged: list[bytes] = []
-        wrapper = Wrapper(configuration(parsed(DOCUMENT, "test")), "run")
+        self.connected = True
+        wrapper = Wrapper(configuration(parsed(DOCUMENT | changes, "test")), "run")
         now = datetime(2026, 1, 1, tzinfo=UTC)
         publisher: Any = self.publisher
-        self.relay = Relay(wrapper, publisher, LIMITS, self.metrics, lambda: now)
+        self.relay = Relay(wrapper, publisher, LIMITS, self.metrics, self.timer, lambda: now)
         self.relay.acknowledge = self._acknowledge
-        self.relay.connected(1)
+        self.relay.connected(1, resumed=False)
 
-    def receive(self, *numbers: int, generation: int = 1, topic: bytes = b"up/d") -> None:
-        self.relay.received(generation, [Delivery(0x32, b"%02d" % number, topic, b"", b"") for number in numbers])
+    def receive(self, *numbers: int, topic: bytes = b"up/d", again: bool = False, payload: bytes = b"") -> None:
+        flags = 0x32 | (DUP_FLAG if again else 0)
+        self.relay.received(1, [Delivery(flags, b"%02d" % number, topic, b"", payload) for number in numbers])
+
+    def disconnect(self) -> None:
+        self.connected = False
+
+    def reconnect(self, resumed: bool = True) -> None:
+        self.connected = True
+        self.relay.connected(2, resumed)
 
     def end(self, position: int) -> None:
         _, messages, ending = self.publisher.open.pop(position)
         ending.published(messages)
 
     def value(self, name: str) -> float:
-        return self.metrics.registry.get_sample_value(name) or 0.0
+        return self.metrics.registry.get_sample_value(f"bridge_{name}") or 0.0
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(messages) for _, messages, _ in self.publisher.open]
+
+    @property
+    def balanced(self) -> bool:
+        """Every message is accounted for."""
+        ended = sum(self.value(f"{name}_total") for name in ("published", "dead_lettered", "joined", "ignored"))
+        return self.value("received_total") + self.value("copies_total") == ended + self.relay.in_flight
 
     def _acknowledge(self, generation: int, packet_ids: Sequence[bytes]) -> bool:
-        self.acknowledged += packet_ids
-        return True
+        if self.connected:
+            self.acknowledged += packet_ids
+        return self.connected
 
 
 def test_one_message_does_not_wait_and_the_next_ones_gather_behind_it() -> None:
@@ -91,11 +110,11 @@ def test_one_message_does_not_wait_and_the_next_ones_gather_behind_it() -> None:
     bench.receive(1)
     bench.receive(2)
     bench.receive(3, 4)
-    assert [len(messages) for _, messages, _ in bench.publisher.open] == [1]
+    assert bench.sizes == [1]
     assert bench.acknowledged == []
     bench.end(0)
     assert bench.acknowledged == [b"01"]
-    assert [len(messages) for _, messages, _ in bench.publisher.open] == [3]
+    assert bench.sizes == [3]
     bench.end(0)
     assert bench.acknowledged == [b"01", b"02", b"03", b"04"]
 
@@ -123,60 +142,149 @@ def test_a_refused_message_is_acknowledged_once_its_dead_letter_is_published() -
     bench = Bench()
     bench.receive(1)
     _, messages, ending = bench.publisher.open.pop()
-    assert ending.refused(messages[0], "INVALID_ARGUMENT: no")
+    assert ending.refused(messages[0], CannotSucceed("refused_by_pubsub", "INVALID_ARGUMENT: no"))
     assert bench.acknowledged == []
     assert bench.publisher.open[0][0] == "projects/p/topics/dead"
     bench.end(0)
     assert bench.acknowledged == [b"01"]
-    assert bench.value("bridge_dead_lettered_total") == 1
-    assert bench.value("bridge_published_total") == 0
+    assert bench.value("dead_lettered_total") == 1
+    assert bench.metrics.registry.get_sample_value("bridge_dead_letters_total", {"reason": "refused_by_pubsub"}) == 1
+    assert bench.value("published_total") == 0
 
 
 def test_nothing_takes_the_place_of_a_dead_letter() -> None:
     bench = Bench()
     bench.receive(1, topic=b"nowhere")
     _, messages, ending = bench.publisher.open.pop()
-    assert not ending.refused(messages[0], "INVALID_ARGUMENT: no")
+    assert not ending.refused(messages[0], CannotSucceed("refused_by_pubsub", "INVALID_ARGUMENT: no"))
     assert bench.publisher.open == []
     assert bench.acknowledged == []
 
 
-def test_a_publish_of_an_older_connection_is_not_wanted_any_more_and_ends_when_given_up() -> None:
+def test_nothing_gathers_for_long_behind_a_publish_that_hangs() -> None:
     bench = Bench()
     bench.receive(1)
-    _, messages, ending = bench.publisher.open.pop()
-    assert ending.wanted
-    bench.relay.connected(2)
-    assert not ending.wanted
-    ending.given_up(messages)
-    assert bench.relay.in_flight == 0
+    bench.receive(2)
+    assert bench.sizes == [1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relay_module, "GATHER_SECONDS", 0.0)
+        bench.timer.happen()
+    assert bench.sizes == [1, 1]
+    bench.end(1)
     assert bench.acknowledged == []
-    assert bench.value("bridge_superseded_total") == 1
+    bench.end(0)
+    assert bench.acknowledged == [b"01", b"02"]
 
 
-def test_what_waited_when_the_connection_went_is_left_to_be_delivered_again() -> None:
+def test_what_was_received_is_published_to_the_end_whatever_becomes_of_its_connection() -> None:
     bench = Bench()
     bench.receive(1)
     bench.receive(2, 3)
-    bench.relay.connected(2)
-    bench.receive(4, generation=1)
+    bench.disconnect()
+    bench.reconnect(resumed=False)
+    assert bench.sizes == [1, 2]
+    bench.end(0)
     bench.end(0)
     assert bench.acknowledged == []
+    assert bench.value("published_total") == 3
+    assert bench.balanced
+
+
+def test_what_comes_again_while_it_is_being_published_is_not_published_twice_but_acknowledged() -> None:
+    bench = Bench()
+    bench.receive(1, 2)
+    bench.disconnect()
+    bench.reconnect()
+    bench.receive(1, 2, again=True)
+    bench.receive(3)
+    assert bench.sizes == [2]
+    bench.end(0)
+    assert bench.acknowledged == [b"01", b"02"]
+    bench.end(0)
+    assert bench.acknowledged == [b"01", b"02", b"03"]
+    assert bench.value("joined_total") == 2
+    assert bench.balanced
+
+
+def test_what_was_published_but_could_not_be_acknowledged_is_acknowledged_when_it_comes_again() -> None:
+    bench = Bench()
+    bench.receive(1, 2)
+    bench.disconnect()
+    bench.end(0)
+    assert bench.acknowledged == []
+    assert bench.value("stale_total") == 2
+    bench.reconnect()
+    bench.receive(1, 2, again=True)
     assert bench.publisher.open == []
-    assert bench.value("bridge_superseded_total") == 3
-    assert bench.relay.in_flight == 0
+    assert bench.acknowledged == [b"01", b"02"]
+    assert bench.balanced
 
 
-def test_received_is_published_plus_dead_plus_in_flight_plus_superseded() -> None:
+def test_an_id_that_names_another_message_now_is_published() -> None:
+    bench = Bench()
+    bench.receive(1, payload=b"first")
+    bench.disconnect()
+    bench.reconnect()
+    bench.receive(1, payload=b"second", again=True)
+    bench.end(0)
+    assert bench.acknowledged == []
+    bench.end(0)
+    assert bench.acknowledged == [b"01"]
+    assert bench.value("published_total") == 2
+
+
+def test_after_a_lost_session_nothing_is_taken_for_something_that_came_before() -> None:
+    bench = Bench()
+    bench.receive(1)
+    bench.disconnect()
+    bench.reconnect(resumed=False)
+    bench.receive(1, again=True)
+    bench.end(0)
+    assert bench.acknowledged == []
+    bench.end(0)
+    assert bench.acknowledged == [b"01"]
+
+
+def test_a_broker_that_repeats_itself_on_one_connection_gets_one_acknowledgement() -> None:
+    bench = Bench()
+    bench.receive(1)
+    bench.receive(1, again=True)
+    bench.end(0)
+    assert bench.acknowledged == [b"01"]
+    assert bench.publisher.open == []
+    assert bench.balanced
+
+
+def test_every_message_is_accounted_for_at_any_moment() -> None:
     bench = Bench()
     bench.receive(1)
     bench.receive(2, topic=b"nowhere")
+    assert bench.balanced
     bench.end(0)
     bench.receive(3)
-    bench.receive(4)
-    bench.relay.connected(2)
-    accounted = ("bridge_published_total", "bridge_dead_lettered_total", "bridge_superseded_total")
-    assert bench.value("bridge_received_total") == bench.relay.in_flight + sum(map(bench.value, accounted))
+    bench.disconnect()
+    bench.reconnect()
+    bench.receive(2, topic=b"nowhere", again=True)
+    assert bench.balanced
+    while bench.publisher.open:
+        bench.end(0)
+        assert bench.balanced
+    assert bench.relay.in_flight == 0
+
+
+def test_beyond_its_bounds_it_drops_what_is_best_effort_counts_it_and_then_reads_no_more() -> None:
+    bench = Bench()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relay_module, "BEST_EFFORT_MESSAGES", 1)
+        patch.setattr(relay_module, "MOST_MESSAGES", 2)
+        bench.receive(1)
+        bench.relay.received(1, [Delivery(0x30, b"", b"up/d", b"", b"")])
+        assert bench.value("best_effort_dropped_total") == 1
+        assert not bench.relay.full
+        bench.receive(2)
+        assert bench.relay.full
+        bench.end(0)
+        assert not bench.relay.full
 
 
 def test_draining_takes_nothing_more_and_ends_with_what_was_taken(eventually: Any) -> None:

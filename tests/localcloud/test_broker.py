@@ -99,6 +99,11 @@ def test_only_loopback_listens(port: int) -> None:
     assert addresses == {f"0100007F:{port:04X}"}
 
 
+def test_further_lines_end_the_configuration(tmp_path: Path) -> None:
+    mosquitto(1, tmp_path, ["max_keepalive 60", "max_connections 9"])
+    assert (tmp_path / "mosquitto.conf").read_text().endswith("\nmax_keepalive 60\nmax_connections 9\n")
+
+
 def test_the_shipped_file_says_why_for_every_setting() -> None:
     blocks = broker.SHIPPED.read_text().strip().split("\n\n")[1:]
     assert all(block.startswith("# ") for block in blocks)

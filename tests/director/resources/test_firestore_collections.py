@@ -1,12 +1,15 @@
 """Seeds of Firestore collections: added where missing, never written over."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import pytest
 from google.api_core.exceptions import AlreadyExists
 
 from director.documents import Blueprint
+from director.invalidation import Invalidations
 from director.resources.base import Wanted
 from director.resources.catalogue import wanted
 from director.resources.clients import Clients
@@ -81,3 +84,25 @@ def test_deleting_takes_only_what_still_is_as_seeded(
     clients.firestore.document("devices/d-3").set({"name": "theirs"})
     collections.delete(collection)
     assert set(contents(clients)) == {"d-1", "d-3"}
+
+
+class Told:
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str, datetime]] = []
+
+    def publish(self, collection: str, changes: Mapping[str, datetime]) -> None:
+        self.changes += [(collection, key, at) for key, at in changes.items()]
+
+
+def test_what_is_written_is_told_with_the_time_of_writing(collection: Wanted[Any], clients: Clients) -> None:
+    told = Told()
+    collections = Collections(clients.firestore, {"devices": SEEDS}, {"devices": cast(Invalidations, told)})
+    collections.create(collection)
+    live = {one.id: one.update_time for one in clients.firestore.collection("devices").stream()}
+    assert sorted(told.changes) == [("devices", key, live[key]) for key in sorted(SEEDS)]
+    told.changes.clear()
+    collections.delete(collection)
+    assert [(name, key) for name, key, _ in sorted(told.changes)] == [("devices", key) for key in sorted(SEEDS)]
+    assert all(at > live[key] for _, key, at in told.changes)

@@ -96,7 +96,7 @@ def test_varints_are_protobuf_s(number: int) -> None:
 )
 def test_messages_beyond_the_limits_are_refused(message: Any, complaint: str) -> None:
     with pytest.raises(RpcError, match=complaint) as refused:
-        publication(PubsubMessage(data=b"good"), message).check()
+        publication(PubsubMessage(data=b"good", ordering_key=message.ordering_key), message).check()
     assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -113,6 +113,15 @@ def test_messages_beyond_the_limits_are_refused(message: Any, complaint: str) ->
 )
 def test_messages_at_the_limits_pass(message: Any) -> None:
     publication(message).check()
+
+
+def test_a_request_has_one_ordering_key_or_none() -> None:
+    keyed, other, plain = (PubsubMessage(data=b"d", ordering_key=key) for key in ("a", "b", ""))
+    publication(keyed, keyed).check()
+    for mixed in ((keyed, other), (plain, keyed), (keyed, plain)):
+        with pytest.raises(RpcError, match="the same ordering_key") as refused:
+            publication(*mixed).check()
+        assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_a_request_has_1_to_1000_messages() -> None:

@@ -58,12 +58,12 @@ class World:
         self._published = 0
 
     def publish(self, count: int) -> None:
-        request = PublishRequest(topic=TOPICS[0])
         for _ in range(count):
             self._published += 1
+            request = PublishRequest(topic=TOPICS[0])
             content = request.messages.add(data=b"%d" % self._published, ordering_key=str(self._published % 3))
             content.attributes["parity"] = "odd" if self._published % 2 else "even"
-        self.exchange.publish(Publication(request.SerializeToString()))
+            self.exchange.publish(Publication(request.SerializeToString()))
 
     def acknowledge(self, count: int) -> None:
         for name in SUBSCRIPTIONS:

@@ -11,7 +11,6 @@ import pytest
     [
         "google.pubsub.v1.SchemaService/CreateSchema",
         "google.pubsub.v1.SchemaService/ValidateMessage",
-        "google.iam.v1.IAMPolicy/GetIamPolicy",
     ],
 )
 def test_its_name_is_in_the_answer(lab: Any, method: str) -> None:

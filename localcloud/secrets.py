@@ -1,0 +1,161 @@
+"""Secret Manager on one machine: the door google.cloud.secretmanager.v1 for the global service.
+
+Source: https://cloud.google.com/secret-manager/docs/reference/rpc/google.cloud.secretmanager.v1
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import grpc
+from google.cloud.secretmanager_v1 import types
+from google.protobuf.empty_pb2 import Empty
+
+from localcloud.clock import Clock
+from localcloud.faults import Faults
+from localcloud.journal import Journal
+from localcloud.rest import RestService
+from localcloud.rpc import RAW, RpcError, RpcService, invalid_argument, pb, unary
+from localcloud.secret_store import SecretStore
+
+LARGEST_PAYLOAD = 65_536  # bytes
+LARGEST_PAGE = 25_000
+
+Accessed = pb(types.AccessSecretVersionResponse)
+ListSecretsResponse = pb(types.ListSecretsResponse)
+ListSecretVersionsResponse = pb(types.ListSecretVersionsResponse)
+
+_PARENT = re.compile(r"projects/[^/]+")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
+_KEPT = {"name", "replication", "create_time", "labels", "annotations", "etag"}  # of a secret's fields
+
+
+class SecretManagerService(RpcService):
+    service = "google.cloud.secretmanager.v1.SecretManagerService"
+    short = "secretmanager"
+
+    def __init__(self, faults: Faults, store: SecretStore) -> None:
+        super().__init__(faults)
+        self._store = store
+
+    @unary(pb(types.CreateSecretRequest))
+    async def CreateSecret(self, request: Any) -> Any:
+        _check_parent(request.parent)
+        if not _ID.fullmatch(request.secret_id):
+            raise invalid_argument(f"Secret ID [{request.secret_id}] must match the pattern [a-zA-Z0-9_-]{{1,255}}.")
+        if not request.secret.HasField("replication"):
+            raise invalid_argument("Secret.replication must be provided.")
+        other = {each.name for each, _ in request.secret.ListFields()} - _KEPT
+        if other:
+            raise _unsupported(f"the fields {', '.join(sorted(other))} of a secret")
+        return self._store.create(f"{request.parent}/secrets/{request.secret_id}", request.secret)
+
+    @unary(pb(types.GetSecretRequest))
+    async def GetSecret(self, request: Any) -> Any:
+        return self._store.secret(request.name)
+
+    @unary(pb(types.ListSecretsRequest))
+    async def ListSecrets(self, request: Any) -> Any:
+        _check_parent(request.parent)
+        everything = self._store.secrets(request.parent)
+        shown, token = _page(everything, request)
+        return ListSecretsResponse(secrets=shown, next_page_token=token, total_size=len(everything))
+
+    @unary(pb(types.DeleteSecretRequest))
+    async def DeleteSecret(self, request: Any) -> Any:
+        self._store.delete(request.name, request.etag)
+        return Empty()
+
+    @unary(pb(types.AddSecretVersionRequest))
+    async def AddSecretVersion(self, request: Any) -> Any:
+        payload = request.payload
+        if not 0 < len(payload.data) <= LARGEST_PAYLOAD:
+            raise invalid_argument(f"Secret Payload must have 1 to {LARGEST_PAYLOAD} bytes, not {len(payload.data)}.")
+        checked = payload.HasField("data_crc32c")
+        if checked and payload.data_crc32c != google_crc32c.value(payload.data):
+            raise invalid_argument("The payload's data_crc32c does not match its data.")
+        return self._store.add_version(request.parent, payload.data, checked)
+
+    @unary(pb(types.GetSecretVersionRequest))
+    async def GetSecretVersion(self, request: Any) -> Any:
+        return self._store.version(request.name)
+
+    @unary(pb(types.ListSecretVersionsRequest))
+    async def ListSecretVersions(self, request: Any) -> Any:
+        everything = self._store.versions(request.parent)
+        shown, token = _page(everything, request)
+        return ListSecretVersionsResponse(versions=shown, next_page_token=token, total_size=len(everything))
+
+    @unary(pb(types.AccessSecretVersionRequest))
+    async def AccessSecretVersion(self, request: Any) -> Any:
+        name, data = self._store.access(request.name)
+        return Accessed(name=name, payload={"data": data, "data_crc32c": google_crc32c.value(data)})
+
+    @unary(pb(types.EnableSecretVersionRequest))
+    async def EnableSecretVersion(self, request: Any) -> Any:
+        return self._store.enable(request.name, True, request.etag)
+
+    @unary(pb(types.DisableSecretVersionRequest))
+    async def DisableSecretVersion(self, request: Any) -> Any:
+        return self._store.enable(request.name, False, request.etag)
+
+    @unary(pb(types.DestroySecretVersionRequest))
+    async def DestroySecretVersion(self, request: Any) -> Any:
+        return self._store.destroy(request.name, request.etag)
+
+    @unary(RAW)
+    async def UpdateSecret(self, request: bytes) -> Any:
+        raise _unsupported("UpdateSecret")
+
+    @unary(RAW)
+    async def GetIamPolicy(self, request: bytes) -> Any:
+        raise _unsupported("GetIamPolicy")
+
+    @unary(RAW)
+    async def SetIamPolicy(self, request: bytes) -> Any:
+        raise _unsupported("SetIamPolicy")
+
+    @unary(RAW)
+    async def TestIamPermissions(self, request: bytes) -> Any:
+        raise _unsupported("TestIamPermissions")
+
+
+class SecretManager:
+    """`data` keeps secrets over restarts, readable for its owner only; without it they are in memory."""
+
+    def __init__(self, clock: Clock, faults: Faults, data: Path | None) -> None:
+        self._store = SecretStore(clock, Journal(data / "journal") if data else None)
+        self._rpcs = [SecretManagerService(faults, self._store)]
+
+    def rpcs(self) -> Sequence[RpcService]:
+        return self._rpcs
+
+    def rests(self) -> Sequence[RestService]:
+        return []
+
+    async def run(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _check_parent(parent: str) -> None:
+    if not _PARENT.fullmatch(parent):
+        raise invalid_argument(f"Resource [{parent}] is not a project, such as projects/my-project.")
+
+
+def _page(everything: Sequence[Any], request: Any) -> tuple[Sequence[Any], str]:
+    if request.filter:
+        raise _unsupported("filter")
+    if request.page_size < 0 or not (request.page_token or "0").isdecimal():
+        raise invalid_argument("The page size or the page token is not valid.")
+    start = int(request.page_token or 0)
+    end = start + (request.page_size or LARGEST_PAGE)
+    return everything[start:end], str(end) if end < len(everything) else ""
+
+
+def _unsupported(what: str) -> RpcError:
+    return RpcError(grpc.StatusCode.UNIMPLEMENTED, f"localcloud's Secret Manager does not support {what}")
