@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator
 
@@ -87,4 +87,9 @@ def _value(name: str, text: str, model: type[JobConfig]) -> Any:
 
 
 def _takes_text(annotation: Any) -> bool:
-    return annotation is str or (isinstance(annotation, UnionType) and str in annotation.__args__)
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return all(isinstance(choice, str) for choice in parts)
+    if origin is Annotated:
+        return _takes_text(parts[0])
+    return annotation is str or (origin in (Union, UnionType) and any(map(_takes_text, parts)))

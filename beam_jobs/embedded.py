@@ -14,7 +14,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from beam_jobs.errors import CannotSucceed, Misconfigured, RetryLater
 from beam_jobs.leases import held
 from beam_jobs.messages import HandedInEdges, HandedInFn, PublishFn
 from beam_jobs.progress import Progress
-from beam_jobs.stages import NAMESPACE
+from beam_jobs.stages import DETAILS, NAMESPACE
 from beam_jobs.subscription import Received, Subscription
 
 log = logging.getLogger(__name__)
@@ -57,20 +57,34 @@ class Graph:
         build(pipeline, HandedInEdges(name))
         self._proto = pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default())
 
-    def run(self, messages: Sequence[bytes]) -> dict[str, int]:
-        """The job's counters of this run. Raises what a DoFn raised."""
+    def run(self, messages: Sequence[bytes]) -> "Metrics":
+        """What this run counted. Raises what a DoFn raised."""
         HandedInFn.batches[self._name] = messages
         try:
             result = self._runner.run_via_runner_api(self._proto, self._options)
             result.wait_until_finish()
         finally:
             del HandedInFn.batches[self._name]
-        counters = result.metrics().query()["counters"]
-        return {
-            counter.key.metric.name: counter.committed
-            for counter in counters
-            if counter.key.metric.namespace == NAMESPACE
-        }
+        return Metrics.of(result.metrics().query())
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """A run's metrics by name: messages by outcome, and details; a distribution counts as its sum and its count."""
+
+    outcomes: dict[str, int]
+    details: dict[str, int]
+
+    @classmethod
+    def of(cls, query: Mapping[str, Sequence[Any]]) -> "Metrics":
+        details = _in(DETAILS, query["counters"])
+        for name, one in _in(DETAILS, query["distributions"]).items():
+            details |= {f"{name}_sum": one.sum, f"{name}_count": one.count}
+        return cls(_in(NAMESPACE, query["counters"]), details)
+
+
+def _in(namespace: str, results: Sequence[Any]) -> dict[str, Any]:
+    return {one.key.metric.name: one.committed for one in results if one.key.metric.namespace == namespace}
 
 
 class EmbeddedEngine:
@@ -159,8 +173,8 @@ class EmbeddedEngine:
 
     def _run(self, batch: Sequence[Received]) -> None:
         started = time.monotonic()
-        counters = self._graph.run([one.message for one in batch])
-        self._progress.ran(counters, time.monotonic() - started)
+        metrics = self._graph.run([one.message for one in batch])
+        self._progress.ran(metrics.outcomes, metrics.details, time.monotonic() - started)
 
     def _bury(self, one: Received, error: Exception) -> None:
         log.error("a message of %s breaks %s and is now a dead letter: %s", self._subscription.name, self._job, error)

@@ -6,7 +6,9 @@ direct      Beam's old local engine: its source hands over objects, which are se
 handed in   the embedded engine: a batch it pulled itself; the sink publishes, and fails the run where it cannot
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Protocol
 
@@ -21,10 +23,13 @@ from director.endpoints import channel
 PUBLISH = "/google.pubsub.v1.Publisher/Publish"
 PUBLISH_SECONDS = 20.0
 REQUEST_BYTES = 4_000_000
+OPEN_REQUESTS = 100  # at once; a server may refuse to hold more
 
 
 class Edges(Protocol):
-    """The source and the sink of one engine."""
+    """The source and the sink of one engine; `unending` where windows and timers may wait for more messages."""
+
+    unending: bool
 
     def read(self, subscription: str) -> beam.PTransform: ...
     def write(self, pubsub_topic: str) -> beam.PTransform: ...
@@ -32,6 +37,8 @@ class Edges(Protocol):
 
 class NativeEdges:
     """Beam's own Pub/Sub transforms, which Dataflow replaces."""
+
+    unending = True
 
     def read(self, subscription: str) -> beam.PTransform:
         return _NativeRead(subscription=subscription, with_attributes=True)
@@ -42,6 +49,8 @@ class NativeEdges:
 
 class DirectEdges:
     """For smoke tests on Beam's DirectRunner, which acknowledges before it processes."""
+
+    unending = True
 
     def read(self, subscription: str) -> beam.PTransform:
         return ReadFromPubSub(subscription=subscription, with_attributes=True) | beam.Map(serialised).with_output_types(
@@ -54,6 +63,8 @@ class DirectEdges:
 
 class HandedInEdges:
     """Messages from memory, put there under `name` before each run."""
+
+    unending = False
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -80,7 +91,9 @@ class HandedInFn(beam.DoFn):
 class PublishFn(beam.DoFn):
     """Publishes serialised messages; the bundle ends only when Pub/Sub has them all.
 
-    Raises RetryLater or Misconfigured where the service is the cause, CannotSucceed where a message is.
+    A request holds messages of one ordering key, which the service demands, or of none. Those of a key go one request
+    at a time, so that they keep their order. Raises RetryLater or Misconfigured where the service is the cause,
+    CannotSucceed where a message is.
     """
 
     def __init__(self, pubsub_topic: str) -> None:
@@ -90,35 +103,54 @@ class PublishFn(beam.DoFn):
         self._call = _publish_call()
 
     def start_bundle(self) -> None:
-        self._messages: list[bytes] = []
-        self._bytes = 0
-        self._open: list[Any] = []
+        self._lanes: dict[str, _Lane] = {}
+        self._open: deque[Any] = deque()
 
     def process(self, message: bytes) -> None:
+        key = envelope.ordering_key_of(message)
+        lane = self._lanes.get(key) or self._lanes.setdefault(key, _Lane(ordered=bool(key)))
         size = len(message) + envelope.request_overhead(len(message))
-        if self._bytes + size > REQUEST_BYTES or len(self._messages) >= envelope.MAX_REQUEST_MESSAGES:
-            self._send()
-        self._messages.append(message)
-        self._bytes += size
+        if lane.octets + size > REQUEST_BYTES or len(lane.messages) >= envelope.MAX_REQUEST_MESSAGES:
+            self._send(lane)
+        lane.messages.append(message)
+        lane.octets += size
 
     def finish_bundle(self) -> None:
-        self._send()
-        for future in self._open:
-            try:
-                future.result()
-            except grpc.RpcError as error:
-                raise self._error(error.code(), error.details() or "") from error
+        for lane in self._lanes.values():
+            self._send(lane)
+        while self._open:
+            self._wait(self._open.popleft())
+
+    def _send(self, lane: "_Lane") -> None:
+        if lane.ordered and lane.last is not None:
+            self._wait(lane.last)
+        if len(self._open) >= OPEN_REQUESTS:
+            self._wait(self._open.popleft())
+        request = envelope.publish_request(self._topic, lane.messages)
+        lane.last = self._call.future(request, timeout=PUBLISH_SECONDS)
+        self._open.append(lane.last)
+        lane.messages, lane.octets = [], 0
+
+    def _wait(self, future: Any) -> None:
+        try:
+            future.result()
+        except grpc.RpcError as error:
+            raise self._error(error.code(), error.details() or "") from error
 
     def _error(self, status: grpc.StatusCode, details: str) -> Exception:
         if status is grpc.StatusCode.INVALID_ARGUMENT:
             return CannotSucceed(f"{self._topic}: {details}", "refused_by_pubsub")
         return of_status(status.name, f"publishing to {self._topic}", details)
 
-    def _send(self) -> None:
-        if self._messages:
-            request = envelope.publish_request(self._topic, self._messages)
-            self._open.append(self._call.future(request, timeout=PUBLISH_SECONDS))
-            self._messages, self._bytes = [], 0
+
+@dataclass(slots=True)
+class _Lane:
+    """Messages of one ordering key, or of none, that wait for their request, and the last request that went."""
+
+    ordered: bool
+    messages: list[bytes] = field(default_factory=list)
+    octets: int = 0
+    last: Any = None
 
 
 @cache
@@ -131,6 +163,8 @@ def _publish_call() -> Any:
 def serialised(message: PubsubMessage) -> bytes:
     """An object of Beam's as the bytes it came from, as far as it kept them."""
     block = envelope.data(message.data) + envelope.attributes(message.attributes)
+    if message.publish_time:
+        block += envelope.publish_time(message.publish_time)
     return block + envelope.ordering_key(message.ordering_key) if message.ordering_key else block
 
 

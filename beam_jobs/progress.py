@@ -14,16 +14,24 @@ class Progress:
         self._messages = Counter(
             "job_messages", "Messages in, out (reached their goal), dead_lettered.", ["outcome"], registry=self.registry
         )
+        self._details = Counter(
+            "job_details",
+            "What else the job counts, by name; its documentation lists them.",
+            ["name"],
+            registry=self.registry,
+        )
         self._runs = Histogram("job_run_seconds", "Runs of the graph.", registry=self.registry)
         self._acknowledged = Counter(
             "job_acknowledged", "Messages Pub/Sub need not deliver again.", registry=self.registry
         )
         self._retries = Counter("job_retries", "Tries that met a service that is away.", registry=self.registry)
 
-    def ran(self, counters: Mapping[str, int], seconds: float) -> None:
-        """A run ended well; `counters` are the job's own."""
-        for outcome, count in counters.items():
+    def ran(self, outcomes: Mapping[str, int], details: Mapping[str, int], seconds: float) -> None:
+        """A run ended well; `outcomes` and `details` are the job's own counters."""
+        for outcome, count in outcomes.items():
             self._messages.labels(outcome).inc(count)
+        for name, count in details.items():
+            self._details.labels(name).inc(count)
         self._runs.observe(seconds)
         self.succeeded()
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from beam_jobs.errors import signed_in
 
 DEAD_LETTERS = "dead_letters"
-NAMESPACE = "job"
+NAMESPACE = "job"  # of metrics: what became of messages
+DETAILS = "details"  # of metrics: what else a stage counts and measures
 
 
 @dataclass(slots=True)

@@ -10,8 +10,10 @@ import sys
 
 from google.auth.exceptions import GoogleAuthError
 
-from bridge import doctor, drain, explain, run
+from bridge import drain, run
+from bridge.doctor import doctor
 from bridge.errors import TakenOver
+from bridge.routes import explain
 from director import logs
 from director.client import DirectorError
 from director.strict import DocumentError

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from bridge.broker import Broker
-from bridge.misfits import DEFAULT_ROUTE, misfits
-from bridge.routes import Route, Treatment
-from bridge.routing import widest
+from bridge.mqtt.broker import Broker
+from bridge.routes.misfits import DEFAULT_ROUTE, misfits
+from bridge.routes.model import Route, Treatment
+from bridge.routes.routing import widest
 from director.fields import PubsubTopic
 from director.strict import DocumentError, Source, Strict, check
 

@@ -10,13 +10,14 @@ import secrets
 import signal
 import threading
 import time
+from functools import partial
 
 from bridge import sources
 from bridge.config import BridgeConfig, configuration
 from bridge.errors import TakenOver
 from bridge.later import Later
 from bridge.metrics import Metrics
-from bridge.mqtt import MqttSource
+from bridge.mqtt.session import MqttSource
 from bridge.pubsub import Publisher
 from bridge.relay import Relay
 from bridge.wrapper import Wrapper
@@ -57,10 +58,10 @@ class Drain:
         deadline = config.publishing.deadline_seconds
         self._metrics = Metrics()
         self._later = Later()
-        self._channel = channel("pubsub")
-        self._publisher = Publisher(self._channel, deadline, self._later, self._metrics)
+        self._publisher = Publisher(partial(channel, "pubsub"), deadline, self._later, self._metrics)
         wrapper = Wrapper(config, secrets.token_hex(8))
-        self._relay = Relay(wrapper, self._publisher, config.publishing, self._metrics, self._later)
+        window = config.broker.receive_maximum
+        self._relay = Relay(wrapper, self._publisher, config.publishing, window, self._metrics, self._later)
         self._source = MqttSource(
             config.broker, [], self._relay, ordinal, gone=config.subscriptions, signs_of_takeover=SIGNS_OF_TAKEOVER
         )
@@ -84,7 +85,7 @@ class Drain:
         finally:
             self._source.stop(end_session=code == DRAINED)
             self._later.close()
-            self._channel.close()
+            self._publisher.close()
         return code
 
     def _until_quiet(self, quiet_seconds: float, stop: threading.Event) -> int:

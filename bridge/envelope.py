@@ -13,7 +13,7 @@ Limits: https://cloud.google.com/pubsub/quotas#resource_limits
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -77,7 +77,12 @@ def attributes(pairs: Mapping[str, str]) -> bytes:
 
 def data(payload: bytes) -> bytes:
     """The payload field of a message."""
-    return b"\x0a" + length(len(payload)) + payload
+    return data_start(len(payload)) + payload
+
+
+def data_start(size: int) -> bytes:
+    """What stands before a payload of so many bytes."""
+    return _DATA_STARTS[size] if size < len(_DATA_STARTS) else b"\x0a" + _varint(size)
 
 
 def ordering_key(key: str) -> bytes:
@@ -102,13 +107,14 @@ def ordering_key_of(message: bytes) -> str:
     return _KeyedMessage.FromString(message).ordering_key  # type: ignore[no-any-return]
 
 
-def publish_request(pubsub_topic: str, messages: Iterable[bytes]) -> bytes:
+def publish_request(pubsub_topic: str, messages: Sequence[bytes]) -> bytes:
     """A serialised `PublishRequest` of serialised messages."""
     name = pubsub_topic.encode()
-    parts = [b"\x0a", length(len(name)), name]
-    for message in messages:
-        parts += (b"\x12", length(len(message)), message)
-    return b"".join(parts)
+    starts, many = _MESSAGE_STARTS, len(_MESSAGE_STARTS)
+    parts = [b""] * (2 * len(messages))
+    parts[::2] = [starts[size] if (size := len(one)) < many else b"\x12" + _varint(size) for one in messages]
+    parts[1::2] = messages
+    return b"".join((b"\x0a", length(len(name)), name, *parts))
 
 
 def request_overhead(message_bytes: int) -> int:
@@ -208,7 +214,10 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-_LENGTHS = [_varint(number) for number in range(1 << 14)]  # looked up rather than computed: most lengths are small
+# Looked up rather than computed: most lengths are small.
+_LENGTHS = [_varint(number) for number in range(1 << 14)]
+_DATA_STARTS = [b"\x0a" + one for one in _LENGTHS]
+_MESSAGE_STARTS = [b"\x12" + one for one in _LENGTHS]
 
 
 @lru_cache(4_096)

@@ -38,7 +38,10 @@ class Batch(Generic[M]):
 
 
 class Frontier(Generic[M]):
-    """Batches in receive order. Not thread-safe: the relay's lock guards it."""
+    """Batches in receive order. Not thread-safe: the relay's lock guards it.
+
+    In flight is what is not done; `owed` counts the packet ids of batches in flight.
+    """
 
     def __init__(self) -> None:
         self._batches: deque[Batch[M]] = deque()
@@ -46,6 +49,7 @@ class Frontier(Generic[M]):
         self._generation = 0
         self.in_flight = 0
         self.bytes_in_flight = 0
+        self.owed = 0
 
     def renew(self, generation: int, resumed: bool) -> None:
         """A new connection. Where it resumed the session, what is unacknowledged will be delivered again."""
@@ -63,6 +67,7 @@ class Frontier(Generic[M]):
         batch = Batch(self._generation, since, messages, packet_ids, to_publish, size)
         self.in_flight += to_publish
         self.bytes_in_flight += size
+        self.owed += len(packet_ids) if to_publish else 0
         self._batches.append(batch)
         return batch
 
@@ -100,6 +105,7 @@ class Frontier(Generic[M]):
         self.in_flight -= messages
         if batch.open == 0:
             self.bytes_in_flight -= batch.size
+            self.owed -= len(batch.packet_ids)
             for follower in batch.followers:
                 follower.open -= 1
 

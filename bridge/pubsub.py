@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -41,6 +41,7 @@ TRANSIENT = frozenset(
 )
 UNACCEPTABLE = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE})
 SHORTEST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds
+SILENT_TRIES = 2  # in a row that get no answer within the deadline: the connection may carry nothing any more
 STUBBORN = 16  # failures in a row, others passing before each of them, that show a request itself to be the cause
 
 
@@ -60,16 +61,20 @@ class Ending(Protocol):
 
 
 class Publisher:
-    """Publishes sequences of messages, each try within `deadline_seconds`."""
+    """Publishes sequences of messages, each try within `deadline_seconds`, over channels that `connect` gives."""
 
-    def __init__(self, channel: grpc.Channel, deadline_seconds: float, later: Later, metrics: Metrics) -> None:
-        self._call = channel.unary_unary(PUBLISH, None, None)  # bytes in, bytes out
+    def __init__(
+        self, connect: Callable[[], grpc.Channel], deadline_seconds: float, later: Later, metrics: Metrics
+    ) -> None:
+        self._connect = connect
+        self._channel = connect()
         self._deadline = deadline_seconds
         self._later = later
         self._metrics = metrics
-        self._lock = threading.Lock()  # guards the lanes and the running attempts
+        self._lock = threading.Lock()  # guards the lanes, the running tries and the channel
         self._lanes: Lanes[_Publish] = Lanes()
         self._running: dict[_Publish, float] = {}
+        self._silent_tries = 0
         self._successes: Counter[str] = Counter()
         self._failing_since: dict[str, float] = {}
         self._faults: dict[str, str] = {}
@@ -83,6 +88,10 @@ class Publisher:
                 if not self._lanes.enter(publish.lane, publish):
                     return
         publish.send()
+
+    def close(self) -> None:
+        """Tries under way end unpublished."""
+        self._channel.close()
 
     @property
     def fault(self) -> str | None:
@@ -107,15 +116,33 @@ class Publisher:
         """Whether an error of ours left messages behind that only a new start brings back."""
         return self._lost_track or not self._later.alive
 
-    def started(self, publish: "_Publish") -> None:
+    def start(self, publish: "_Publish", request: bytes) -> Any:
+        """A try under way, as a future; raises what gRPC raises."""
         with self._lock:
             self._running[publish] = time.monotonic()
+            publish.channel = self._channel
+        call = publish.channel.unary_unary(PUBLISH, None, None)  # bytes in, bytes out
+        return call.future(request, timeout=self._deadline)
 
     def ended(self, publish: "_Publish", outcome: str) -> None:
         with self._lock:
             started = self._running.pop(publish)
         self._metrics.publish_seconds.observe(time.monotonic() - started)
         self._metrics.publishes.labels(outcome).inc()
+        self._replace_silent_channel(publish.channel, outcome == grpc.StatusCode.DEADLINE_EXCEEDED.name)
+
+    def _replace_silent_channel(self, used: grpc.Channel | None, silent: bool) -> None:
+        """A connection that a firewall forgot answers nothing, not even gRPC's pings: only a new one helps."""
+        with self._lock:
+            if used is not self._channel:
+                return
+            self._silent_tries = self._silent_tries + 1 if silent else 0
+            if self._silent_tries < SILENT_TRIES:
+                return
+            self._silent_tries = 0
+            self._channel = self._connect()
+        log.warning("Pub/Sub does not answer: trying over a new connection")
+        self._later.call(0, used.close)  # ends what is under way there, which is tried again
 
     def succeeded(self, pubsub_topic: str) -> None:
         self._successes[pubsub_topic] += 1
@@ -171,6 +198,7 @@ class _Publish:
         self.ordering_key = ordering_key
         self._messages = messages
         self._ending = ending
+        self.channel: grpc.Channel | None = None
         self._attempt = 0
         self._failures_alone = failures_alone
         self._passed_before = owner.successes(pubsub_topic)
@@ -181,10 +209,9 @@ class _Publish:
 
     def send(self) -> None:
         self._attempt += 1
-        self._owner.started(self)
+        request = publish_request(self._topic, [message.message for message in self._messages])
         try:
-            request = publish_request(self._topic, [message.message for message in self._messages])
-            future = self._owner._call.future(request, timeout=self._owner._deadline)
+            future = self._owner.start(self, request)
         except Exception:  # no thread, a closed channel: nothing was sent
             log.exception("cannot start a publish to %s; trying again", self._topic)
             self._owner.ended(self, "not started")

@@ -20,10 +20,10 @@ from typing import Protocol
 from bridge import envelope
 from bridge.config import Publishing
 from bridge.errors import CannotSucceed
-from bridge.frames import DUP_FLAG, Delivery
 from bridge.frontier import Batch, Frontier
 from bridge.later import Later
 from bridge.metrics import Metrics
+from bridge.mqtt.frames import DUP_FLAG, Delivery
 from bridge.pubsub import Publisher
 from bridge.requests import Request, requests_of
 from bridge.wrapper import Wrapped, Wrapper
@@ -31,10 +31,9 @@ from bridge.wrapper import Wrapped, Wrapper
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.01
-# In flight at most. Messages at QoS 0 beyond the first bounds are dropped; beyond the second nothing is read. At QoS 1
-# the broker keeps to the Receive Maximum (MQTT 3.1.1 has none) unless the session is lost while Pub/Sub is away.
+# Beyond these bounds messages at QoS 0 are dropped; the others nobody may drop, and reading stops at theirs.
 BEST_EFFORT_MESSAGES, BEST_EFFORT_BYTES = 20_000, 64_000_000
-MOST_MESSAGES, MOST_BYTES = 100_000, 256_000_000
+MOST_BYTES = 256_000_000
 
 
 class Acknowledger(Protocol):
@@ -51,6 +50,7 @@ class Relay:
         wrapper: Wrapper,
         publisher: Publisher,
         limits: Publishing,
+        receive_maximum: int,
         metrics: Metrics,
         later: Later,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -58,6 +58,7 @@ class Relay:
         self._wrapper = wrapper
         self._publisher = publisher
         self._limits = limits
+        self._receive_maximum = receive_maximum
         self._metrics = metrics
         self._later = later
         self._now = now
@@ -161,8 +162,13 @@ class Relay:
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for more: what the broker sends stays on its way."""
-        return self.in_flight >= MOST_MESSAGES or self._frontier.bytes_in_flight >= MOST_BYTES
+        """Whether there is no room for more: what the broker sends stays on its way.
+
+        Not every broker keeps to the Receive Maximum: MQTT 3.1.1 has none, and mosquitto 2.0 forgets it when it resumes
+        a session.
+        """
+        owed = self._frontier.owed + len(self._waiting)
+        return owed > self._receive_maximum or self._frontier.bytes_in_flight >= MOST_BYTES
 
     @property
     def oldest_seconds(self) -> float:

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from bridge.broker import Broker
 from bridge.config import BridgeConfig, configuration
 from bridge.metrics import Metrics
+from bridge.mqtt.broker import Broker
 from bridge.sources import Origin
 from director.client import DirectorError, DirectorRefused
 from director.strict import DocumentError

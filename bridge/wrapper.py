@@ -2,14 +2,13 @@
 
 Attributes have different lifetimes and are encoded no more often than they change: what follows from the MQTT topic
 once per topic (cached), the header flags once for good, the time of receipt once per read, and only id, event time
-and properties once per message. A message of which nothing is read is not looked at either: see `Wrapper.wrap`.
+and properties once per message. A message of which nothing is read is not looked at either: see `Wrapper._wrap`.
 """
 
 import hashlib
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,24 +16,24 @@ from bridge import envelope
 from bridge.config import BridgeConfig
 from bridge.envelope import timestamp
 from bridge.errors import CannotSucceed
-from bridge.frames import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Delivery
-from bridge.outlets import Outlet, Outlets, Plan
-from bridge.payload import Payload
-from bridge.properties import MalformedProperties
-from bridge.told import Told, told
+from bridge.mqtt.frames import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Delivery
+from bridge.mqtt.properties import MalformedProperties
+from bridge.routes.outlets import Outlet, Outlets, Plan
+from bridge.routes.payload import Payload
+from bridge.routes.told import Told, told
 
 log = logging.getLogger(__name__)
 
 STAGE = "bridge"
 CACHED_TOPICS, LONGEST_CACHED = 50_000, 1_024  # how many, and bytes of each
+SERIALS = [b"%03x" % number for number in range(1 << 12)]  # of minted ids: looked up rather than formatted
 
 
-@dataclass(slots=True)
-class Wrapped:
+class Wrapped(NamedTuple):
     """An envelope on its way: its Pub/Sub topic, its bytes, and the packet id to acknowledge.
 
     The packet id is empty at QoS 0 and for all but the first of several copies. What is only to be acknowledged has
-    neither Pub/Sub topic nor bytes. Never changed; not frozen, because that would cost more than the wrapping.
+    neither Pub/Sub topic nor bytes. Dead letters have a reason.
     """
 
     pubsub_topic: str
@@ -62,27 +61,33 @@ class Wrapper:
         self._by_topic: dict[bytes, tuple[Outlet, ...]] = {}
         self._plain: dict[bytes, tuple[str, bytes, str]] = {}
         self._run: str = previous._run if previous else run
-        self._serials: Iterator[int] = previous._serials if previous else itertools.count(1)
-        self._id_starts = [_start_of_id(self._run, digits) for digits in range(17)]
+        self._blocks_of_ids: Iterator[int] = previous._blocks_of_ids if previous else itertools.count(1)
         self._truncating: set[str] = set()
         self.truncated: int = previous.truncated if previous else 0
 
     def wrap(self, deliveries: Sequence[Delivery], received_at: datetime) -> list[Wrapped]:
         """The envelopes of each delivery, one at least: what cannot be wrapped is a dead letter with its bytes."""
         receipt = _receipt(timestamp(received_at))
-        times, plain, serials, id_starts = receipt.times, self._plain, self._serials, self._id_starts
         wrapped: list[Wrapped] = []
-        for delivery in deliveries:
+        for start in range(0, len(deliveries), len(SERIALS)):
+            self._wrap(deliveries[start : start + len(SERIALS)], receipt, wrapped.append)
+        return wrapped
+
+    def _wrap(self, deliveries: Sequence[Delivery], receipt: "_Receipt", add: Callable[[Wrapped], None]) -> None:
+        """The hot loop: a message of which nothing is read is put together from what is encoded already."""
+        plain, new, join = self._plain, tuple.__new__, b"".join
+        start_of_ids = self._minted_id()[: -len(SERIALS[0])]
+        tails = [block + receipt.times + start_of_ids for block in FLAG_BLOCKS]
+        for delivery, serial in zip(deliveries, SERIALS, strict=False):
             flags, packet_id, mqtt_topic, properties, payload = delivery
             ready = None if properties else plain.get(mqtt_topic)
             if ready is None:
-                wrapped += self._copies(delivery, receipt)
+                for copy in self._copies(delivery, receipt):
+                    add(copy)
                 continue
             pubsub_topic, block, key = ready
-            serial = b"%x" % next(serials)
-            parts = (envelope.data(payload), block, FLAG_BLOCKS[flags & FLAGS], times, id_starts[len(serial)], serial)
-            wrapped.append(Wrapped(pubsub_topic, b"".join(parts), packet_id, "", key))
-        return wrapped
+            message = join((envelope.data_start(len(payload)), payload, block, tails[flags & FLAGS], serial))
+            add(new(Wrapped, (pubsub_topic, message, packet_id, "", key)))
 
     def dead_letter(self, wrapped: Wrapped, error: CannotSucceed, now: datetime) -> Wrapped:
         """The dead letter of an envelope that Pub/Sub refuses. It has no ordering key: order has ended for it."""
@@ -170,8 +175,8 @@ class Wrapper:
         return envelope.attribute(envelope.ID, own_id) if own_id else self._minted_id()
 
     def _minted_id(self) -> bytes:
-        serial = b"%x" % next(self._serials)
-        return self._id_starts[len(serial)] + serial
+        """The first id of a block that is nobody else's; its serial stands at the end."""
+        return envelope.attribute(envelope.ID, f"{self._run}-{next(self._blocks_of_ids):x}-{SERIALS[0].decode()}")
 
     def _count_truncated(self, route: str) -> None:
         self.truncated += 1
@@ -214,12 +219,6 @@ def _whole(payload: bytes) -> bytes:
     """What a truncated message tells of the payload it had."""
     sha256 = hashlib.sha256(payload).hexdigest()
     return envelope.attributes({"mqtt.payload_sha256": sha256, "mqtt.payload_bytes": str(len(payload))})
-
-
-def _start_of_id(run: str, digits: int) -> bytes:
-    """The attribute of a minted id up to its serial number, which has so many digits."""
-    whole = envelope.attribute(envelope.ID, f"{run}-{'0' * digits}")
-    return whole[: len(whole) - digits]
 
 
 def _flag_block(flags: int) -> bytes:

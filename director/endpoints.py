@@ -47,6 +47,7 @@ def channel(service: Service) -> grpc.Channel:
         ("grpc.max_receive_message_length", LARGEST_MESSAGE),
         ("grpc.max_send_message_length", LARGEST_MESSAGE),
         ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection: whoever opens one wants that
     )
     address = emulator(service)
     if address:

@@ -1,8 +1,9 @@
-"""Ingestion -> enriched: one read, one stage, two writes."""
+"""Ingestion -> enriched: one read, one stage, two writes, and where rollups are wanted a branch for them."""
 
 import apache_beam as beam
 
 from beam_jobs.enrichment.config import EnrichmentConfig
+from beam_jobs.enrichment.rollups import RollUp
 from beam_jobs.enrichment.transforms import open_enricher
 from beam_jobs.messages import Edges
 from beam_jobs.stages import Run
@@ -12,3 +13,6 @@ def build(pipeline: beam.Pipeline, config: EnrichmentConfig, edges: Edges) -> No
     enriched = pipeline | "Read" >> edges.read(config.subscription) | "Enrich" >> Run(open_enricher, config)
     _ = enriched.messages | "Write" >> edges.write(config.topic)
     _ = enriched.dead_letters | "Write dead letters" >> edges.write(config.dead_letter_topic)
+    if config.rollups and config.rollup_topic:
+        rollups = enriched.messages | "Roll up" >> RollUp(config, config.rollups, edges.unending)
+        _ = rollups | "Write rollups" >> edges.write(config.rollup_topic)

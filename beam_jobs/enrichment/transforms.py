@@ -1,93 +1,81 @@
 """The enrichment of a batch: one lookup a device, one block a window, nothing serialised again."""
 
-import hashlib
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from google.cloud import firestore
+from apache_beam.metrics import Metrics
 
 from beam_jobs.dead_letters import dead_letter
-from beam_jobs.enrichment.cache.firestore import FirestoreSource
-from beam_jobs.enrichment.cache.layers import ABSENT, UNAVAILABLE, Layer, Lookup
-from beam_jobs.enrichment.cache.lru import LruLayer
-from beam_jobs.enrichment.cache.redis import RedisLayer, redis_client
+from beam_jobs.enrichment.cache.chain import open_lookup
+from beam_jobs.enrichment.cache.layers import ABSENT, UNAVAILABLE
+from beam_jobs.enrichment.cache.lookup import Lookup
+from beam_jobs.enrichment.cache.statistics import report
 from beam_jobs.enrichment.config import EnrichmentConfig
-from beam_jobs.errors import CannotSucceed
-from beam_jobs.stages import Result, Stage
+from beam_jobs.enrichment.invalidation import listen
+from beam_jobs.enrichment.keys import attribute_keys, payload_keys
+from beam_jobs.enrichment.windows import Windows
+from beam_jobs.errors import CannotSucceed, RetryLater
+from beam_jobs.stages import NAMESPACE, Result, Stage
 from bridge import envelope
-from director.endpoints import credentials
 
 STAGE = "enrichment"
-CACHED_WINDOWS = 10_000
 
 
 class Enricher:
     """Messages with `device.*`, `enrichment.status` and `window.*` appended."""
 
+    not_found = Metrics.counter(NAMESPACE, "not_found")
+    unavailable = Metrics.counter(NAMESPACE, "unavailable")
+
     def __init__(self, lookup: Lookup, config: EnrichmentConfig) -> None:
         self._lookup = lookup
         self._config = config
-        self._windows = Windows(config.window_seconds)
+        self._keys = attribute_keys(config.key) if config.key_pointer is None else payload_keys(config.key_pointer)
+        self._windows = Windows(config.window_seconds, config.allowed_lateness_seconds, config.on_late, time.time)
 
     def __call__(self, batch: Sequence[bytes]) -> Result:
-        key, parse = self._config.key, envelope.parse
-        attributes = [parse(raw).attributes for raw in batch]
-        records = self._lookup.records({one[key] for one in attributes if key in one})
+        """Raises RetryLater where a device cannot be looked up and the policy is to hold."""
+        messages = [envelope.parse(raw) for raw in batch]
+        attributes = [message.attributes for message in messages]
+        keys = self._keys(messages, attributes)
+        records = self._records(set(keys))
         result = Result(done=0)
-        for raw, one in zip(batch, attributes, strict=True):
+        for raw, message, key, one in zip(batch, messages, keys, attributes, strict=True):
             try:
-                if one.get(envelope.SPEC_VERSION) != "1.0":
+                if one[envelope.SPEC_VERSION] != "1.0":
                     raise CannotSucceed(f"{envelope.SPEC_VERSION} is not 1.0", "unknown_version")
-                record = records.get(one[key], UNAVAILABLE) if key in one else ABSENT
-                result.messages.append(raw + record + self._windows.block(one.get(envelope.TIME, "")))
+                record = records[key]
+                if record is ABSENT or record is UNAVAILABLE:
+                    self._without_record(record)
+                result.messages.append(raw + record + self._windows.block(one[envelope.TIME], message))
             except CannotSucceed as error:
                 result.dead_letters.append(dead_letter(raw, STAGE, self._config.subscription, error))
         result.done = len(result.messages)
+        report(self._lookup.statistics)
         return result
 
+    def _records(self, keys: set[str]) -> dict[str, bytes]:
+        """A record for each key, if only one that says there is none."""
+        keys.discard("")
+        known = self._lookup.records(keys)
+        if len(known) < len(keys) and self._config.on_unavailable == "hold":
+            raise RetryLater(f"{len(keys) - len(known)} devices cannot be looked up; holding {STAGE}")
+        return dict.fromkeys(keys - known.keys(), UNAVAILABLE) | {"": ABSENT} | known
 
-class Windows:
-    """Encoded `window.start` and `window.end` of fixed windows in event time, one block for each window."""
-
-    def __init__(self, seconds: int) -> None:
-        self._seconds = seconds
-        self._blocks: dict[int, bytes] = {}
-
-    def block(self, event_time: str) -> bytes:
-        """Raises CannotSucceed where `event_time` is no RFC 3339 time."""
-        try:
-            number = int(envelope.moment(event_time).timestamp() // self._seconds)
-            return self._blocks.get(number) or self._encoded(number)
-        except ValueError as error:
-            raise CannotSucceed(f"{envelope.TIME}: {error}", "invalid_event_time") from error
-
-    def _encoded(self, number: int) -> bytes:
-        """Raises ValueError where the window reaches outside the years 1 to 9999."""
-        start, end = (_rfc3339(edge * self._seconds) for edge in (number, number + 1))
-        if len(self._blocks) >= CACHED_WINDOWS:
-            self._blocks.clear()
-        block = self._blocks[number] = envelope.attributes({"window.start": start, "window.end": end})
-        return block
+    def _without_record(self, record: bytes) -> None:
+        if record is ABSENT:
+            self.not_found.inc()
+            if self._config.on_missing == "dead_letter":
+                raise CannotSucceed("the register knows no such device", "device_unknown")
+        else:
+            self.unavailable.inc()
+            if self._config.on_unavailable == "dead_letter":
+                raise CannotSucceed("the register did not answer", "enrichment_unavailable")
 
 
 def open_enricher(config: EnrichmentConfig) -> Stage:
-    """The stage with its cache: process, then Redis where there is one, then Firestore."""
-    layers: list[Layer] = [
-        LruLayer(config.memory_entries, config.memory_seconds, config.absent_seconds, time.monotonic)
-    ]
-    if config.redis_url:
-        client = redis_client(config.redis_url)
-        layers.append(RedisLayer(client, _namespace(config), config.redis_seconds, config.absent_seconds))
-    register = firestore.Client(project=config.project, credentials=credentials("firestore"))
-    return Enricher(Lookup(layers, FirestoreSource(register, config.collection, config.fields)), config)
-
-
-def _namespace(config: EnrichmentConfig) -> str:
-    """Different for each way of encoding a record, so that workers with another mapping do not read ours."""
-    mapping = hashlib.sha256(repr(sorted(config.fields.items())).encode()).hexdigest()[:8]
-    return f"iot:{config.project or ''}:{config.collection}:{mapping}"
-
-
-def _rfc3339(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """The stage with its cache, which hears of changes from now on."""
+    lookup = open_lookup(config)
+    if config.invalidation_topic is not None:
+        listen(config.invalidation_topic, config.register_name, lookup)
+    return Enricher(lookup, config)

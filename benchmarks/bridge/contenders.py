@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.bridge import installs
 from benchmarks.bridge.devices import FILTER, MQTT_3_1_1, MQTT_5
-from benchmarks.bridge.stand import DEAD_LETTERS, PROJECT, TOPIC, Stand
+from benchmarks.bridge.stand import DEAD_LETTERS, INFLIGHT, PROJECT, TOPIC, Stand
 from localcloud.ports import HOST, free_port
 
 OURS, RECEIVER = "ours", "mosquitto_sub"
@@ -73,7 +73,12 @@ def contenders() -> dict[str, Contender]:
 
 def _ours(protocol: str, at: Stand, hold: float) -> Start:
     config = {
-        "broker": {"url": f"mqtt://{HOST}:{at.mqtt_port}", "client_id": CLIENT_ID, "protocol": protocol},
+        "broker": {
+            "url": f"mqtt://{HOST}:{at.mqtt_port}",
+            "client_id": CLIENT_ID,
+            "protocol": protocol,
+            "receive_maximum": INFLIGHT,
+        },
         "destinations": {"ingestion": PUBSUB_TOPIC},
         "dead_letter_topic": f"projects/{PROJECT}/topics/{DEAD_LETTERS}",
         "routes": {

@@ -21,13 +21,14 @@ from localcloud.ports import HOST, free_port
 PROJECT, TOPIC, DEAD_LETTERS = "bench-project", "ingestion", "dead-letters"
 ROOT = Path(__file__).parents[2]
 # Telegraf is told to hold 20,000 messages at most; a bound below that would be the broker's, not its own.
+INFLIGHT = 5_000  # messages the broker sends ahead of their acknowledgement, for every contender
 BROKER = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 user root
 persistence false
 max_queued_messages 0
-max_inflight_messages 5000
+max_inflight_messages {inflight}
 set_tcp_nodelay true
 """
 
@@ -77,7 +78,7 @@ def stand() -> Iterator[Stand]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         mqtt_port, pubsub_port = free_port(), free_port()
         configuration = folder / "mosquitto.conf"
-        configuration.write_text(BROKER.format(port=mqtt_port))
+        configuration.write_text(BROKER.format(port=mqtt_port, inflight=INFLIGHT))
         broker = stack.enter_context(child([find_mosquitto(), "-c", str(configuration)], folder / "broker.log"))
         server = stack.enter_context(
             child([sys.executable, "-m", "benchmarks.bridge.publish_server", str(pubsub_port)], folder / "server.log")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge.__main__ import main
-from bridge.frames import Delivery
-from bridge.mqtt import MqttSource, Receiver
+from bridge.mqtt.frames import Delivery
+from bridge.mqtt.session import MqttSource, Receiver
 
 
 class AcknowledgedFirst:

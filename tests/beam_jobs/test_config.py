@@ -62,3 +62,58 @@ def test_a_column_has_one_origin() -> None:
 
 def test_json_that_is_none_names_the_flag() -> None:
     assert problems(["--columns=[{"]).keys() == {"--columns"}
+
+
+ENRICHMENT = [*EDGES, "--topic=projects/p/topics/t", "--collection=devices", "--fields={}"]
+
+
+def enrichment_problems(*flags: str) -> dict[str, str]:
+    with pytest.raises(DocumentError) as caught:
+        parse_flags([*ENRICHMENT, *flags], EnrichmentConfig, "enrichment")
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def test_windows_and_rollups_are_flags_too() -> None:
+    flags = ["--allowed_lateness_seconds=0", "--on_late=dead_letter", "--rollup_topic=projects/p/topics/r"]
+    flags.append('--rollups={"fields": {"temperature": "/data/temp"}, "early_seconds": 10}')
+    config = parse_flags([*ENRICHMENT, *flags], EnrichmentConfig, "enrichment").config
+    assert (config.allowed_lateness_seconds, config.on_late) == (0, "dead_letter")
+    assert config.rollups is not None
+    assert (dict(config.rollups.fields), config.rollups.early_seconds) == ({"temperature": "/data/temp"}, 10)
+    assert config.rollup_topic == "projects/p/topics/r"
+
+
+def test_rollups_are_off_unless_asked_for() -> None:
+    config = parse_flags(ENRICHMENT, EnrichmentConfig, "enrichment").config
+    assert (config.rollups, config.rollup_topic, config.on_late) == (None, None, "forward")
+
+
+@pytest.mark.parametrize(
+    ("flag", "path", "problem"),
+    [
+        ("--allowed_lateness_seconds=-1", "allowed_lateness_seconds", "greater than or equal to 0"),
+        ("--window_seconds=0", "window_seconds", "greater than or equal to 1"),
+        ("--on_late=drop", "on_late", "use 'forward' or 'dead_letter'"),
+        ('--rollups={"fields": {}}', "rollups.fields", "at least 1"),
+        ('--rollups={"fields": {"a b": "/t"}}', 'rollups.fields["a b"]', "must match"),
+        ('--rollups={"fields": {"t": "t"}}', "rollups.fields.t", "begin with '/'"),
+        (
+            '--rollups={"fields": {"t": "/t"}, "early_seconds": 0}',
+            "rollups.early_seconds",
+            "greater than or equal to 1",
+        ),
+        ('--rollups={"fields": {"t": "/t"}, "late": 1}', "rollups.late", "unknown key"),
+        ("--rollup_topic=r", "rollup_topic", "projects/PROJECT/topics/NAME"),
+        ("--rollup_topic=projects/p/topics/r", "", "rollup_topic without rollups"),
+        ('--rollups={"fields": {"t": "/t"}}', "", "rollups without rollup_topic"),
+        ("--rollup_topic=projects/p/topics/t", "", "rollup_topic without rollups"),
+    ],
+)
+def test_windows_and_rollups_that_cannot_work_are_said(flag: str, path: str, problem: str) -> None:
+    assert problem in enrichment_problems(flag)[path]
+
+
+@pytest.mark.parametrize("taken", ["projects/p/topics/t", "projects/p/topics/d"])
+def test_rollups_have_a_topic_of_their_own(taken: str) -> None:
+    found = enrichment_problems('--rollups={"fields": {"t": "/t"}}', f"--rollup_topic={taken}")
+    assert "give rollups their own topic" in found[""]

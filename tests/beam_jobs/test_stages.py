@@ -1,6 +1,6 @@
 """Three stages, one promise: what goes in comes out, or is dead, by id."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from beam_jobs.archive.config import ArchiveConfig
 from beam_jobs.archive.objects import ArchiveObject
 from beam_jobs.archive.transforms import Archiver
-from beam_jobs.enrichment.cache.layers import ABSENT, FOUND, LayerUnavailable, Lookup
+from beam_jobs.enrichment.cache.layers import ABSENT, FOUND, Entry
+from beam_jobs.enrichment.cache.lookup import Lookup
 from beam_jobs.enrichment.config import EnrichmentConfig
 from beam_jobs.enrichment.transforms import Enricher
 from beam_jobs.errors import CannotSucceed
@@ -27,10 +28,11 @@ EDGES = {"subscription": SUBSCRIPTION, "dead_letter_topic": "projects/p/topics/d
 class Register:
     """Knows every device whose name has an even length."""
 
-    def fetch(self, keys: Collection[str]) -> dict[str, bytes]:
-        return {
-            key: envelope.attribute("device.location", "hall") + FOUND if len(key) % 2 == 0 else ABSENT for key in keys
-        }
+    name = "register"
+
+    def fetch(self, keys: Collection[str]) -> dict[str, Entry]:
+        known = envelope.attribute("device.location", "hall") + FOUND
+        return {key: Entry(known if len(key) % 2 == 0 else ABSENT, 0) for key in keys}
 
 
 class Table:
@@ -51,7 +53,7 @@ def enricher() -> Stage:
     config = EnrichmentConfig(
         topic="projects/p/topics/t", collection="devices", fields={"location": "location"}, **EDGES
     )
-    return Enricher(Lookup([], Register()), config)
+    return Enricher(Lookup(Register()), config)
 
 
 def row_writer() -> Stage:
@@ -118,29 +120,3 @@ def test_enrichment_passes_on_by_id_what_is_not_dead(batch: list[bytes]) -> None
         message = envelope.parse(raw)
         assert message.data == envelope.parse(batch[int(message.attributes["ce-id"])]).data
         assert message.attributes["enrichment.status"] in ("ok", "not_found")
-
-
-class Broken:
-    """A register that is away, and a layer that is."""
-
-    name = "broken"
-
-    def get(self, keys: Collection[str]) -> dict[str, bytes]:
-        raise LayerUnavailable("away")
-
-    fetch = get
-
-    def put(self, records: Mapping[str, bytes]) -> None:
-        self.get([])
-
-
-def test_with_cache_and_register_away_messages_go_on_marked() -> None:
-    config = EnrichmentConfig(
-        topic="projects/p/topics/t", collection="devices", fields={"location": "location"}, **EDGES
-    )
-    stage = Enricher(Lookup([Broken()], Broken()), config)
-    facts = {"ce-specversion": "1.0", "ce-subject": "d", "ce-time": "2026-01-02T03:04:05Z"}
-    (raw,) = stage([envelope.attributes(facts)]).messages
-    attributes = envelope.parse(raw).attributes
-    assert attributes["enrichment.status"] == "unavailable"
-    assert (attributes["window.start"], attributes["window.end"]) == ("2026-01-02T03:04:00Z", "2026-01-02T03:05:00Z")

@@ -16,9 +16,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from bridge.broker import Broker
-from bridge.frames import Delivery
-from bridge.mqtt import MqttSource
+from bridge.mqtt.broker import Broker
+from bridge.mqtt.frames import Delivery
+from bridge.mqtt.session import MqttSource
 from localcloud.broker import mosquitto
 from localcloud.ports import free_port
 

@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.config import BridgeConfig, configuration
-from bridge.routes import Route, Treatment
+from bridge.routes.model import Route, Treatment
 from director.strict import DocumentError, parsed
 
 GOOD: dict[str, Any] = {

@@ -114,6 +114,7 @@ class Broker(RuleBasedStateMachine):
     def in_flight_is_what_is_not_done(self) -> None:
         assert self.frontier.in_flight == sum(len(numbers) for _, numbers in self.open)
         assert self.frontier.bytes_in_flight == sum(batch.size for batch, _ in self.open)
+        assert self.frontier.owed == sum(len(batch.packet_ids) for batch, _ in self.open)
 
     @invariant()
     def nothing_done_at_the_front_waits(self) -> None:

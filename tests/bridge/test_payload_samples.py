@@ -10,7 +10,7 @@ import pytest
 
 from bridge import envelope
 from bridge.config import configuration
-from bridge.frames import Delivery
+from bridge.mqtt.frames import Delivery
 from bridge.wrapper import Wrapper
 from director.strict import parsed
 

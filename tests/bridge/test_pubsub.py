@@ -52,11 +52,11 @@ def topic(cloud: LocalCloud) -> str:
 @pytest.fixture
 def publisher(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     monkeypatch.setattr(pubsub, "LONGEST_WAIT", 0.2)
-    connection = channel("pubsub")
     later = Later()
-    yield Publisher(connection, deadline_seconds=1.0, later=later, metrics=Metrics())
+    made = Publisher(lambda: channel("pubsub"), deadline_seconds=1.0, later=later, metrics=Metrics())
+    yield made
     later.close()
-    connection.close()
+    made.close()
 
 
 def retries(publisher: Publisher) -> int:
@@ -197,19 +197,40 @@ def test_a_fault_of_configuration_names_the_topic_and_what_to_do(
 def test_a_call_that_cannot_start_is_tried_again_and_nothing_is_lost_track_of(
     publisher: Publisher, topic: str, eventually: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failures = publisher._call, iter([RuntimeError("can't start new thread")] * 2)
+    start, failures = publisher.start, iter([RuntimeError("can't start new thread")] * 2)
 
-    class Reluctant:
-        def future(self, *arguments: Any, **options: Any) -> Any:
-            for failure in failures:
-                raise failure
-            return real.future(*arguments, **options)
+    def reluctant(*arguments: Any) -> Any:
+        future = start(*arguments)
+        for failure in failures:
+            future.cancel()
+            raise failure
+        return future
 
-    monkeypatch.setattr(publisher, "_call", Reluctant())
+    monkeypatch.setattr(publisher, "start", reluctant)
     ending = Endings()
     publisher.publish(topic, messages(topic, b"a"), ending)
     eventually(lambda: ending.done == [b"a"])
     assert not publisher.broken
+    assert publisher.oldest_attempt_age == 0.0
+
+
+def test_a_connection_that_carries_nothing_any_more_is_replaced(cloud: LocalCloud, topic: str, eventually: Any) -> None:
+    opened: list[Any] = []
+
+    def connect() -> Any:
+        opened.append(channel("pubsub"))
+        return opened[-1]
+
+    later = Later()
+    publisher = Publisher(connect, deadline_seconds=0.2, later=later, metrics=Metrics())
+    fault = cloud.faults.add(Fault(method="pubsub.Publish", resource=topic, action="hang"))
+    ending = Endings()
+    publisher.publish(topic, messages(topic, b"a"), ending)
+    eventually(lambda: len(opened) >= 2)
+    cloud.faults.remove(fault)
+    eventually(lambda: ending.done == [b"a"])
+    later.close()
+    publisher.close()
 
 
 def test_an_ending_that_fails_is_not_hidden(publisher: Publisher, topic: str, eventually: Any) -> None:

@@ -10,9 +10,9 @@ import pytest
 from bridge import relay as relay_module
 from bridge.config import Publishing, configuration
 from bridge.errors import CannotSucceed
-from bridge.frames import DUP_FLAG, Delivery
 from bridge.later import Later
 from bridge.metrics import Metrics
+from bridge.mqtt.frames import DUP_FLAG, Delivery
 from bridge.relay import Relay
 from bridge.wrapper import Wrapped, Wrapper
 from director.strict import parsed
@@ -67,7 +67,7 @@ class Bench:
         wrapper = Wrapper(configuration(parsed(DOCUMENT | changes, "test")), "run")
         now = datetime(2026, 1, 1, tzinfo=UTC)
         publisher: Any = self.publisher
-        self.relay = Relay(wrapper, publisher, LIMITS, self.metrics, self.timer, lambda: now)
+        self.relay = Relay(wrapper, publisher, LIMITS, 2, self.metrics, self.timer, lambda: now)
         self.relay.acknowledge = self._acknowledge
         self.relay.connected(1, resumed=False)
 
@@ -272,19 +272,27 @@ def test_every_message_is_accounted_for_at_any_moment() -> None:
     assert bench.relay.in_flight == 0
 
 
-def test_beyond_its_bounds_it_drops_what_is_best_effort_counts_it_and_then_reads_no_more() -> None:
+def test_beyond_its_bounds_it_drops_what_is_best_effort_and_counts_it() -> None:
     bench = Bench()
+    bench.receive(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(relay_module, "BEST_EFFORT_MESSAGES", 1)
-        patch.setattr(relay_module, "MOST_MESSAGES", 2)
-        bench.receive(1)
         bench.relay.received(1, [Delivery(0x30, b"", b"up/d", b"", b"")])
-        assert bench.value("best_effort_dropped_total") == 1
-        assert not bench.relay.full
-        bench.receive(2)
-        assert bench.relay.full
-        bench.end(0)
-        assert not bench.relay.full
+    assert bench.value("best_effort_dropped_total") == 1
+    assert bench.balanced
+
+
+def test_it_is_full_while_it_owes_more_acknowledgements_than_the_broker_may_wait_for() -> None:
+    bench = Bench()
+    bench.receive(1, 2)
+    bench.relay.received(1, [Delivery(0x30, b"", b"up/d", b"", b"")] * 10)
+    assert not bench.relay.full
+    bench.disconnect()
+    bench.reconnect(resumed=False)
+    bench.receive(3)
+    assert bench.relay.full
+    bench.end(0)
+    assert not bench.relay.full
 
 
 def test_draining_takes_nothing_more_and_ends_with_what_was_taken(eventually: Any) -> None:

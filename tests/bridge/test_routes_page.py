@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from bridge.cases import failures
 from bridge.config import configuration
-from bridge.routes import Route
+from bridge.routes.cases import failures
+from bridge.routes.model import Route
 from director.strict import read
 
 PAGE = (Path(__file__).parents[2] / "docs" / "routes.md").read_text()

@@ -234,12 +234,6 @@ def test_too_few_file_descriptors_end_it_with_2(rig: Rig) -> None:
     assert "ulimit" in done.stderr
 
 
-def test_more_than_1024_open_descriptors_are_no_obstacle(rig: Rig) -> None:
-    rig.start(program=["-m", "tests.faults.crowded_bridge"])
-    rig.send(numbered(5))
-    rig.arrived(numbered(5))
-
-
 def test_figures_are_pushed_to_cloud_monitoring_at_the_end_at_the_latest(rig: Rig) -> None:
     rig.start("--monitoring_project", "test-project", "--dataflow", "plant")
     rig.send(numbered(12))

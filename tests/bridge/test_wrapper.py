@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from bridge import envelope
 from bridge.config import configuration
 from bridge.errors import CannotSucceed
-from bridge.frames import Delivery
-from bridge.properties import encoded_properties
-from bridge.wrapper import Wrapped, Wrapper
+from bridge.mqtt.frames import Delivery
+from bridge.mqtt.properties import encoded_properties
+from bridge.wrapper import SERIALS, Wrapped, Wrapper
 from director.strict import DocumentError, parsed
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_the_envelope_holds_the_bytes_and_all_facts_of_the_delivery() -> None:
         "ce-type": "iot.test",
         "ce-source": "mqtt://127.0.0.1:1883/routes/up",
         "ce-subject": "d1",
-        "ce-id": "run-1",
+        "ce-id": "run-2-000",
         "ce-time": "2026-01-02T03:04:05.678901Z",
         "content-type": "application/x",
         "mqtt.topic": "sites/berlin/d1/up",
@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_a_dead_letter_or_substituted_as_the_route_says(
 
     wrapped, _, attributes = wrap(delivery(payload), **route, on_invalid="substitute")
     assert wrapped.pubsub_topic == INGESTION
-    assert attributes["ce-id"] == "run-1"
+    assert attributes["ce-id"] == "run-2-000"
     assert attributes["ce-time"] == attributes["mqtt.received_at"]
 
 
@@ -149,13 +149,13 @@ def test_a_dead_letter_keeps_the_id_the_message_gives_itself() -> None:
 def test_names_devices_choose_have_no_effect_on_ours() -> None:
     hostile = [("timeout", "1"), ("ordering_key", "k"), ("topic", "t"), ("ce-id", "fake"), ("goog-x", "y")]
     _, _, attributes = wrap(delivery(properties=hostile))
-    assert attributes["ce-id"] == "run-1"
+    assert attributes["ce-id"] == "run-2-000"
     assert {f"mqtt.up.{name}": value for name, value in hostile}.items() <= attributes.items()
 
 
 def test_ids_are_minted_once_for_each_delivery() -> None:
     wrapped = wrapper().wrap([delivery() for _ in range(3)], NOW)
-    assert [envelope.parse(one.message).attributes["ce-id"] for one in wrapped] == ["run-1", "run-2", "run-3"]
+    assert len({envelope.parse(one.message).attributes["ce-id"] for one in wrapped}) == 3
 
 
 def test_a_destination_is_made_of_captures_and_never_leads_outside_the_list() -> None:
@@ -348,7 +348,7 @@ def test_ids_and_counts_go_on_over_a_change() -> None:
     (one,) = first.wrap([delivery()], NOW)
     second = Wrapper(configuration(parsed(document(**route), "test")), "run", previous=first)
     two, three = second.wrap([delivery()], NOW)[0], first.wrap([delivery()], NOW)[0]
-    assert [attributes_of(wrapped)["ce-id"] for wrapped in (one, two, three)] == ["run-1", "run-2", "run-3"]
+    assert len({attributes_of(wrapped)["ce-id"] for wrapped in (one, two, three)}) == 3
     assert second.truncated == 2
 
 
@@ -481,3 +481,10 @@ def test_there_is_room_for_everything_at_once_and_for_the_stages_behind() -> Non
     assert not wrapped.dead
     assert len(found) + 7 + 15 <= 100
     assert {"mqtt.topic_sha256", "mqtt.payload_sha256", "ce-tracestate", "mqtt.correlation_data"} <= found.keys()
+
+
+def test_minted_ids_are_unique_however_many_messages_come_at_once() -> None:
+    one = wrapper()
+    deliveries = [delivery()] * (2 * len(SERIALS) + 1)
+    ids = {attributes_of(wrapped)["ce-id"] for _ in range(2) for wrapped in one.wrap(deliveries, NOW)}
+    assert len(ids) == 2 * len(deliveries)

@@ -20,7 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from bridge.broker import Broker
+from bridge.mqtt.broker import Broker
 from localcloud.broker import accepts_connections, find_mosquitto
 from localcloud.children import Child, Program
 from localcloud.ports import free_port

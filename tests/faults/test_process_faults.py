@@ -43,8 +43,8 @@ def test_a1_killed_between_publish_and_acknowledgement_loses_nothing(rig: Rig) -
 
 def test_a11_of_two_bridges_with_one_id_one_leaves_and_says_why(rig: Rig) -> None:
     rig.start()
-    rig.another().start()
-    both = [rig.bridge, rig._others[0]]
+    both = [rig.bridge, rig.another()]
+    both[1].start()
     rig.eventually(lambda: any(bridge.exit_code is not None for bridge in both))
     (left,) = [bridge for bridge in both if bridge.exit_code is not None]
     (stayed,) = [bridge for bridge in both if bridge is not left]

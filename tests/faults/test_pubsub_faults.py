@@ -52,7 +52,7 @@ def test_a4_connections_to_pubsub_that_carry_nothing_any_more_are_replaced(rig: 
         rig.arrived(["before"])
         chaos.strand()
         rig.send(numbered(20))
-        rig.arrived(numbered(20), seconds=100)
+        rig.arrived(numbered(20), seconds=60)
         rig.settled()
         rig.bridge.kill()
 
