@@ -67,7 +67,7 @@ class Publisher:
         self, connect: Callable[[], grpc.Channel], deadline_seconds: float, later: Later, metrics: Metrics
     ) -> None:
         self._connect = connect
-        self._channel = connect()
+        self._channel = _early(connect())
         self._deadline = deadline_seconds
         self._later = later
         self._metrics = metrics
@@ -140,7 +140,7 @@ class Publisher:
             if self._silent_tries < SILENT_TRIES:
                 return
             self._silent_tries = 0
-            self._channel = self._connect()
+            self._channel = _early(self._connect())
         log.warning("Pub/Sub does not answer: trying over a new connection")
         self._later.call(0, used.close)  # ends what is under way there, which is tried again
 
@@ -273,6 +273,17 @@ class _Publish:
     def _again(self) -> None:
         longest = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(self._attempt, 10))
         self._owner.again(self, random.uniform(0, longest))  # noqa: S311 - full jitter, no secret
+
+
+def _early(channel: grpc.Channel) -> grpc.Channel:
+    """Connects now: a channel by itself waits for the first call, and the first messages would wait with it."""
+
+    def connected(state: grpc.ChannelConnectivity) -> None:
+        if state is grpc.ChannelConnectivity.READY:
+            channel.unsubscribe(connected)
+
+    channel.subscribe(connected, try_to_connect=True)
+    return channel
 
 
 def _advice(pubsub_topic: str, code: grpc.StatusCode, details: str) -> str:
