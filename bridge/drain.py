@@ -47,7 +47,7 @@ def drain(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     code = draining.run(arguments.quiet_seconds, stop)
     ended = {DRAINED: "its session is ended", NOT_DRAINED: "stopped, its session is kept"}
-    print(f"{draining.drained} messages drained of {draining.client_id}; {ended.get(code, 'failed, see the log')}")  # noqa: T201
+    print(f"{draining.drained} messages drained of {draining.client_id}; {ended.get(code, 'failed, see the log')}")
     return code
 
 

@@ -21,7 +21,6 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.pubsub_v1.types import PubsubMessage
 
-MAX_ATTRIBUTES = 100
 MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 1024
 MAX_REQUEST_BYTES = 10_000_000

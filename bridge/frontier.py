@@ -85,9 +85,10 @@ class Frontier(Generic[M]):
         """The broker uses the id for another message."""
         self._held.pop(packet_id, None)
 
-    def awaits(self, packet_id: bytes) -> bool:
-        """Whether the present connection brought this id already, and it is unacknowledged. Slow."""
-        return any(packet_id in batch.packet_ids for batch in self._batches)
+    @property
+    def awaited(self) -> set[bytes]:
+        """The ids that the present connection brought and that are unacknowledged; gathered for each call."""
+        return {packet_id for batch in self._batches for packet_id in batch.packet_ids}
 
     def join(self, packet_ids: Sequence[bytes], since: float) -> None:
         """Held messages that came again: their acknowledgement takes its place here, publishing goes on there."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -67,7 +68,7 @@ class Relay:
         self._frontier: Frontier[Wrapped] = Frontier()
         self._waiting: list[Wrapped] = []
         self._waiting_since = 0.0
-        self._due_at: float | None = None
+        self._due = False  # whether the timer will look at what waits
         self._outbox: deque[tuple[Batch[Wrapped], Request]] = deque()
         self._sending = threading.RLock()
         self.stopping = False
@@ -85,7 +86,7 @@ class Relay:
             self._frontier.renew(generation, resumed)
         self._send()
 
-    def received(self, generation: int, deliveries: Sequence[Delivery]) -> None:
+    def received(self, deliveries: Sequence[Delivery]) -> None:
         """Takes deliveries of the present connection; never blocks on Pub/Sub."""
         if self.stopping:  # unacknowledged: the broker keeps them
             return
@@ -119,8 +120,10 @@ class Relay:
     def _without_redeliveries(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Joins what is in flight already to its first delivery; what came before it goes on before it."""
         self._metrics.redelivered.inc(sum(bool(delivery.flags & DUP_FLAG) for delivery in deliveries))
+        with self._lock:
+            awaited = self._frontier.awaited | {one.packet_id for one in self._waiting}
         fresh: Sequence[Delivery] = ()
-        for again, run in groupby(deliveries, self._in_flight_already):
+        for again, run in groupby(deliveries, lambda delivery: self._in_flight_already(delivery, awaited)):
             if not again:
                 fresh = list(run)
                 continue
@@ -138,8 +141,11 @@ class Relay:
             self._frontier.join(held, time.monotonic())
             self._acknowledge()
 
-    def _in_flight_already(self, delivery: Delivery) -> bool:
-        """Whether this delivery repeats one that is not acknowledged: same id, said to be sent again, same message."""
+    def _in_flight_already(self, delivery: Delivery, awaited: AbstractSet[bytes]) -> bool:
+        """Whether this delivery repeats one that is not acknowledged: same id, said to be sent again, same message.
+
+        `awaited` are the ids that came on this connection already.
+        """
         if not delivery.packet_id:
             return False
         with self._lock:
@@ -147,7 +153,7 @@ class Relay:
             if not delivery.flags & DUP_FLAG or (first and not _same(first, delivery)):
                 self._frontier.forget(delivery.packet_id)
                 return False
-            return first is not None or self._frontier.awaits(delivery.packet_id)
+            return first is not None or delivery.packet_id in awaited
 
     def drain(self, seconds: float) -> bool:
         """Takes nothing more, and waits until what was taken has ended; False where the time was too short."""
@@ -182,13 +188,13 @@ class Relay:
         age = time.monotonic() - self._waiting_since
         if not self._frontier.in_flight or len(self._waiting) >= self._limits.maximum_messages or age >= GATHER_SECONDS:
             self._enter_waiting()
-        elif self._due_at is None:
-            self._due_at = self._waiting_since + GATHER_SECONDS
+        elif not self._due:
+            self._due = True
             self._later.call(GATHER_SECONDS - age, self._gathered)
 
     def _gathered(self) -> None:
         with self._lock:
-            self._due_at = None
+            self._due = False
             if self._waiting:
                 self._enter_due()
         self._send()

@@ -49,6 +49,10 @@ def failed_precondition(message: str) -> RpcError:
     return RpcError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
+def unsupported(what: str) -> RpcError:
+    return RpcError(grpc.StatusCode.UNIMPLEMENTED, f"localcloud does not support {what}.")
+
+
 def pb(proto_plus_type: Any) -> Any:
     """The protobuf class behind a proto-plus type."""
     return type(proto_plus_type.pb(proto_plus_type()))
@@ -71,6 +75,15 @@ def _marker(kind: Literal["unary", "server_stream", "bidi"], request_type: Any) 
 def unary(request_type: Any) -> Callable[[Any], Any]:
     """`async def Name(self, request) -> response`."""
     return _marker("unary", request_type)
+
+
+def refused(name: str) -> Any:
+    """A unary RPC that only says, by name, that it is not there; else the answer is a bare "Method not found!"."""
+
+    async def refuse(self: Any, request: bytes) -> Any:
+        raise unsupported(name)
+
+    return unary(RAW)(refuse)
 
 
 def server_stream(request_type: Any) -> Callable[[Any], Any]:

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import google_crc32c
-import grpc
 from google.cloud.secretmanager_v1 import types
 from google.protobuf.empty_pb2 import Empty
 
 from localcloud.clock import Clock
 from localcloud.faults import Faults
 from localcloud.journal import Journal
+from localcloud.paging import page
 from localcloud.rest import RestService
-from localcloud.rpc import RAW, RpcError, RpcService, invalid_argument, pb, unary
+from localcloud.rpc import RpcService, invalid_argument, pb, refused, unary, unsupported
 from localcloud.secret_store import SecretStore
 
 LARGEST_PAYLOAD = 65_536  # bytes
@@ -49,7 +49,7 @@ class SecretManagerService(RpcService):
             raise invalid_argument("Secret.replication must be provided.")
         other = {each.name for each, _ in request.secret.ListFields()} - _KEPT
         if other:
-            raise _unsupported(f"the fields {', '.join(sorted(other))} of a secret")
+            raise unsupported(f"the fields {', '.join(sorted(other))} of a secret")
         return self._store.create(f"{request.parent}/secrets/{request.secret_id}", request.secret)
 
     @unary(pb(types.GetSecretRequest))
@@ -105,21 +105,10 @@ class SecretManagerService(RpcService):
     async def DestroySecretVersion(self, request: Any) -> Any:
         return self._store.destroy(request.name, request.etag)
 
-    @unary(RAW)
-    async def UpdateSecret(self, request: bytes) -> Any:
-        raise _unsupported("UpdateSecret")
-
-    @unary(RAW)
-    async def GetIamPolicy(self, request: bytes) -> Any:
-        raise _unsupported("GetIamPolicy")
-
-    @unary(RAW)
-    async def SetIamPolicy(self, request: bytes) -> Any:
-        raise _unsupported("SetIamPolicy")
-
-    @unary(RAW)
-    async def TestIamPermissions(self, request: bytes) -> Any:
-        raise _unsupported("TestIamPermissions")
+    UpdateSecret = refused("google.cloud.secretmanager.v1.SecretManagerService.UpdateSecret")
+    GetIamPolicy = refused("google.cloud.secretmanager.v1.SecretManagerService.GetIamPolicy")
+    SetIamPolicy = refused("google.cloud.secretmanager.v1.SecretManagerService.SetIamPolicy")
+    TestIamPermissions = refused("google.cloud.secretmanager.v1.SecretManagerService.TestIamPermissions")
 
 
 class SecretManager:
@@ -149,13 +138,5 @@ def _check_parent(parent: str) -> None:
 
 def _page(everything: Sequence[Any], request: Any) -> tuple[Sequence[Any], str]:
     if request.filter:
-        raise _unsupported("filter")
-    if request.page_size < 0 or not (request.page_token or "0").isdecimal():
-        raise invalid_argument("The page size or the page token is not valid.")
-    start = int(request.page_token or 0)
-    end = start + (request.page_size or LARGEST_PAGE)
-    return everything[start:end], str(end) if end < len(everything) else ""
-
-
-def _unsupported(what: str) -> RpcError:
-    return RpcError(grpc.StatusCode.UNIMPLEMENTED, f"localcloud's Secret Manager does not support {what}")
+        raise unsupported("filter in lists of Secret Manager")
+    return page(everything, request, LARGEST_PAGE)

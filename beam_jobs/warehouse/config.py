@@ -2,22 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from jsonpointer import JsonPointer, JsonPointerException
 from pydantic import AfterValidator, Field, model_validator
 
 from beam_jobs.config import JobConfig
+from director.fields import Pointer
 from director.strict import Strict
 
 ColumnType = Literal["STRING", "INT64", "FLOAT64", "BOOL", "TIMESTAMP", "BYTES", "JSON"]
 EnvelopePart = Literal["attributes", "payload", "publish_time", "message_id", "now"]
-
-
-def _pointer(text: str) -> str:
-    try:
-        JsonPointer(text)
-    except JsonPointerException as error:
-        raise ValueError(f"{text!r} is no JSON pointer (RFC 6901), such as /data/temp: {error}") from error
-    return text
 
 
 def _table(text: str) -> str:
@@ -37,7 +29,7 @@ class Column(Strict):
     type: ColumnType
     mode: Literal["NULLABLE", "REQUIRED"] = "NULLABLE"
     attribute: str | None = None
-    pointer: Annotated[str, AfterValidator(_pointer)] | None = None
+    pointer: Pointer | None = None
     envelope: EnvelopePart | None = None
     literal: str | None = None
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from jsonpointer import JsonPointer
 
 from beam_jobs.errors import CannotSucceed
 from beam_jobs.warehouse.config import Column
 from bridge import envelope
+from director.fields import pointer_parts
 
 _F = descriptor_pb2.FieldDescriptorProto
 _PROTO_TYPES = {
@@ -76,7 +76,7 @@ def _origin(column: Column) -> Callable[[_Facts], Any]:
         name = column.attribute
         return lambda facts: facts.message.attributes.get(name)
     if column.pointer is not None:
-        parts = JsonPointer(column.pointer).parts
+        parts = pointer_parts(column.pointer)
         return lambda facts: _pointed(facts.document, parts)
     if column.envelope is not None:
         return _ENVELOPE_PARTS[column.envelope]
@@ -93,7 +93,7 @@ _ENVELOPE_PARTS: Mapping[str, Callable[[_Facts], Any]] = {
 
 
 def _pointed(document: Any, parts: Sequence[str]) -> Any:
-    """What a JSON pointer's parts lead to, or None; JsonPointer.resolve takes three times as long."""
+    """What a JSON pointer's parts lead to, or None."""
     for part in parts:
         if type(document) is dict:
             document = document.get(part)

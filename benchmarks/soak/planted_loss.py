@@ -19,17 +19,19 @@ class AcknowledgedFirst:
     def __init__(self, receiver: Receiver, acknowledge: Callable[[int, Sequence[bytes]], bool]) -> None:
         self._receiver = receiver
         self._acknowledge = acknowledge
+        self._generation = 0
 
     @property
     def full(self) -> bool:
         return self._receiver.full
 
     def connected(self, generation: int, resumed: bool) -> None:
+        self._generation = generation
         self._receiver.connected(generation, resumed)
 
-    def received(self, generation: int, deliveries: Sequence[Delivery]) -> None:
-        self._acknowledge(generation, [delivery.packet_id for delivery in deliveries])
-        self._receiver.received(generation, [delivery._replace(packet_id=b"") for delivery in deliveries])
+    def received(self, deliveries: Sequence[Delivery]) -> None:
+        self._acknowledge(self._generation, [delivery.packet_id for delivery in deliveries])
+        self._receiver.received([delivery._replace(packet_id=b"") for delivery in deliveries])
 
 
 class Source(MqttSource):

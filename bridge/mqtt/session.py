@@ -38,7 +38,7 @@ class Receiver(Protocol):
         """While true nothing is read, so that TCP holds the broker back."""
 
     def connected(self, generation: int, resumed: bool) -> None: ...
-    def received(self, generation: int, deliveries: Sequence[frames.Delivery]) -> None: ...
+    def received(self, deliveries: Sequence[frames.Delivery]) -> None: ...
 
 
 class MqttSource:
@@ -228,7 +228,7 @@ class MqttSource:
             log.error("the broker refused our status on %s: %s", self._member.status_topic, reason)
 
     def _deliver(self, deliveries: Sequence[frames.Delivery]) -> None:
-        self._receiver.received(self._generation, deliveries)
+        self._receiver.received(deliveries)
 
 
 def _refused(filters: Iterable[str]) -> str:

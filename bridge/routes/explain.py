@@ -1,7 +1,6 @@
 """`python -m bridge routes check|explain|test`: what the routes of a configuration do, without a broker or a cloud."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,4 +162,4 @@ def _pair(argument: str) -> tuple[str, str]:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    print(text)

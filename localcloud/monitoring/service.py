@@ -16,8 +16,9 @@ from localcloud.monitoring import filters, messages
 from localcloud.monitoring.checks import check_descriptor, check_request
 from localcloud.monitoring.messages import micros
 from localcloud.monitoring.store import Project, Refused
+from localcloud.paging import page
 from localcloud.rest import RestService
-from localcloud.rpc import RAW, RpcError, RpcService, invalid_argument, not_found, unary
+from localcloud.rpc import RpcError, RpcService, invalid_argument, not_found, refused, unary, unsupported
 
 LARGEST_PAGE = 10_000
 HEADERS = 1  # the view of time series without their points
@@ -55,7 +56,7 @@ class MetricService(RpcService):
     async def ListTimeSeries(self, request: Any) -> Any:
         for field in ("aggregation", "secondary_aggregation", "order_by"):
             if any(each.name == field for each, _ in request.ListFields()):
-                raise _unsupported(f"{field} in ListTimeSeries")
+                raise unsupported(f"{field} in ListTimeSeries")
         if not request.interval.HasField("end_time"):
             raise invalid_argument("Request was missing field interval.endTime.")
         meant = filters.matcher(request.filter)
@@ -63,7 +64,7 @@ class MetricService(RpcService):
             _within(config, points, request) for config, points in self._series(request.name) if meant(config)
         ]
         found = [series for series in everything if series is not None]
-        shown, token = _page(found, request)
+        shown, token = page(found, request, LARGEST_PAGE)
         return messages.ListTimeSeriesResponse(time_series=shown, next_page_token=token)
 
     @unary(messages.CreateMetricDescriptorRequest)
@@ -93,23 +94,15 @@ class MetricService(RpcService):
     async def ListMetricDescriptors(self, request: Any) -> Any:
         wanted = filters.comparisons(request.filter)
         if request.active_only or any(each.field != "metric.type" for each in wanted):
-            raise _unsupported("ListMetricDescriptors by anything but metric.type")
+            raise unsupported("ListMetricDescriptors by anything but metric.type")
         known = sorted(self._project(request.name).descriptors.items())
         found = [descriptor for _, descriptor in known if all(each.holds(_of(descriptor)) for each in wanted)]
-        shown, token = _page(found, request)
+        shown, token = page(found, request, LARGEST_PAGE)
         return messages.ListMetricDescriptorsResponse(metric_descriptors=shown, next_page_token=token)
 
-    @unary(RAW)
-    async def CreateServiceTimeSeries(self, request: bytes) -> Any:
-        raise _unsupported("CreateServiceTimeSeries")
-
-    @unary(RAW)
-    async def GetMonitoredResourceDescriptor(self, request: bytes) -> Any:
-        raise _unsupported("GetMonitoredResourceDescriptor")
-
-    @unary(RAW)
-    async def ListMonitoredResourceDescriptors(self, request: bytes) -> Any:
-        raise _unsupported("ListMonitoredResourceDescriptors")
+    CreateServiceTimeSeries = refused("google.monitoring.v3.MetricService.CreateServiceTimeSeries")
+    GetMonitoredResourceDescriptor = refused("google.monitoring.v3.MetricService.GetMonitoredResourceDescriptor")
+    ListMonitoredResourceDescriptors = refused("google.monitoring.v3.MetricService.ListMonitoredResourceDescriptors")
 
     def _project(self, name: str) -> Project:
         """Each exists as soon as it is named."""
@@ -199,15 +192,3 @@ def _within(config: Any, points: Any, request: Any) -> Any:
 def _of(descriptor: Any) -> Any:
     """A series as filters see one, of this metric."""
     return messages.TimeSeries(metric={"type": descriptor.type})
-
-
-def _page(everything: Sequence[Any], request: Any) -> tuple[Sequence[Any], str]:
-    if request.page_size < 0 or not (request.page_token or "0").isdecimal():
-        raise invalid_argument("The page size or the page token is not valid.")
-    start = int(request.page_token or 0)
-    end = start + (request.page_size or LARGEST_PAGE)
-    return everything[start:end], str(end) if end < len(everything) else ""
-
-
-def _unsupported(what: str) -> RpcError:
-    return RpcError(grpc.StatusCode.UNIMPLEMENTED, f"localcloud's Cloud Monitoring does not support {what}")

@@ -1,21 +1,10 @@
-"""Doors that only say, by name, what is not there; without them the answer would be a bare "Method not found!"."""
+"""Services of Pub/Sub that are not there, and say so."""
 
-from typing import Any
-
-import grpc
-
-from localcloud.rpc import RAW, RpcError, RpcService, unary
-
-
-def _refusal(service: str, name: str) -> Any:
-    async def refuse(self: RpcService, request: bytes) -> Any:
-        raise RpcError(grpc.StatusCode.UNIMPLEMENTED, f"localcloud does not support {service}.{name}.")
-
-    return unary(RAW)(refuse)
+from localcloud.rpc import RpcService, refused
 
 
 def _closed_door(service: str, *names: str) -> type[RpcService]:
-    members = {"service": service, "short": "pubsub"} | {name: _refusal(service, name) for name in names}
+    members = {"service": service, "short": "pubsub"} | {name: refused(f"{service}.{name}") for name in names}
     return type(service.rpartition(".")[2], (RpcService,), members)
 
 

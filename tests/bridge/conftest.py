@@ -34,7 +34,7 @@ class Kept:
     def connected(self, generation: int, resumed: bool) -> None:
         self.connections.append((generation, resumed))
 
-    def received(self, generation: int, deliveries: Sequence[Delivery]) -> None:
+    def received(self, deliveries: Sequence[Delivery]) -> None:
         self.deliveries += deliveries
 
     @property

@@ -1,10 +1,12 @@
 """Every publish ends in published or refused, or goes on being tried."""
 
 import itertools
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pytest
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
@@ -18,6 +20,7 @@ from bridge.wrapper import Wrapped
 from director.endpoints import channel
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
+from localcloud.ports import HOST
 
 _numbers = itertools.count()
 
@@ -212,6 +215,17 @@ def test_a_call_that_cannot_start_is_tried_again_and_nothing_is_lost_track_of(
     eventually(lambda: ending.done == [b"a"])
     assert not publisher.broken
     assert publisher.oldest_attempt_age == 0.0
+
+
+def test_it_connects_before_there_is_anything_to_publish() -> None:
+    with socket.create_server((HOST, 0)) as pubsub:
+        pubsub.settimeout(20)
+        later = Later()
+        address = f"{HOST}:{pubsub.getsockname()[1]}"
+        publisher = Publisher(lambda: grpc.insecure_channel(address), 1.0, later, Metrics())
+        pubsub.accept()[0].close()
+        later.close()
+        publisher.close()
 
 
 def test_a_connection_that_carries_nothing_any_more_is_replaced(cloud: LocalCloud, topic: str, eventually: Any) -> None:

@@ -73,7 +73,7 @@ class Bench:
 
     def receive(self, *numbers: int, topic: bytes = b"up/d", again: bool = False, payload: bytes = b"") -> None:
         flags = 0x32 | (DUP_FLAG if again else 0)
-        self.relay.received(1, [Delivery(flags, b"%02d" % number, topic, b"", payload) for number in numbers])
+        self.relay.received([Delivery(flags, b"%02d" % number, topic, b"", payload) for number in numbers])
 
     def disconnect(self) -> None:
         self.connected = False
@@ -255,6 +255,18 @@ def test_a_broker_that_repeats_itself_on_one_connection_gets_one_acknowledgement
     assert bench.balanced
 
 
+def test_it_gets_one_too_where_the_first_has_not_even_left_for_pubsub() -> None:
+    bench = Bench()
+    bench.receive(1)
+    bench.receive(2)
+    bench.receive(2, again=True)
+    bench.end(0)
+    bench.end(0)
+    assert bench.acknowledged == [b"01", b"02"]
+    assert bench.value("published_total") == 2
+    assert bench.balanced
+
+
 def test_every_message_is_accounted_for_at_any_moment() -> None:
     bench = Bench()
     bench.receive(1)
@@ -277,15 +289,26 @@ def test_beyond_its_bounds_it_drops_what_is_best_effort_and_counts_it() -> None:
     bench.receive(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(relay_module, "BEST_EFFORT_MESSAGES", 1)
-        bench.relay.received(1, [Delivery(0x30, b"", b"up/d", b"", b"")])
+        bench.relay.received([Delivery(0x30, b"", b"up/d", b"", b"")])
     assert bench.value("best_effort_dropped_total") == 1
     assert bench.balanced
+
+
+@pytest.mark.parametrize(("bound", "dropped"), [("BEST_EFFORT_BYTES", 1), ("MOST_BYTES", 0)])
+def test_bytes_in_flight_are_bounded_as_well(bound: str, dropped: int) -> None:
+    bench = Bench()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relay_module, bound, 1_000)
+        bench.receive(1, payload=b"x" * 1_000)
+        bench.relay.received([Delivery(0x30, b"", b"up/d", b"", b"")])
+        assert bench.value("best_effort_dropped_total") == dropped
+        assert bench.relay.full is (bound == "MOST_BYTES")
 
 
 def test_it_is_full_while_it_owes_more_acknowledgements_than_the_broker_may_wait_for() -> None:
     bench = Bench()
     bench.receive(1, 2)
-    bench.relay.received(1, [Delivery(0x30, b"", b"up/d", b"", b"")] * 10)
+    bench.relay.received([Delivery(0x30, b"", b"up/d", b"", b"")] * 10)
     assert not bench.relay.full
     bench.disconnect()
     bench.reconnect(resumed=False)

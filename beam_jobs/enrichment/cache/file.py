@@ -32,8 +32,7 @@ class FileSource:
         self._path = path
         self._records = records
         self._now = now
-        self._version: Version | None = None
-        self._documents: Mapping[str, Any] | None = None
+        self._register: tuple[Version, Mapping[str, Any]] | None = None
         self._lock = threading.Lock()
 
     def fetch(self, keys: Collection[str]) -> dict[str, Entry]:
@@ -46,17 +45,17 @@ class FileSource:
         return ABSENT if document is None else self._records.block(document)
 
     def _current(self) -> Mapping[str, Any]:
+        known = self._register
         try:
             version = _version(self._path)
-            if version != self._version:
-                self._documents = _documents(self._path)
-                self._version = version
-                log.info("read %d devices from %s", len(self._documents), self._path)
+            if known is None or known[0] != version:
+                known = self._register = version, _documents(self._path)
+                log.info("read %d devices from %s", len(known[1]), self._path)
         except (OSError, ValueError) as error:
-            if self._documents is None:
+            if known is None:
                 raise LayerUnavailable(f"no register in {self._path}: {error}") from error
             log.error("keeping the register read before from %s: %s", self._path, error)
-        return self._documents  # type: ignore[return-value]
+        return known[1]
 
 
 def _version(path: Path) -> Version:
