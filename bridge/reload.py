@@ -117,13 +117,8 @@ class Reload:
 
 def _fixed_parts(old: BridgeConfig, new: BridgeConfig) -> list[tuple[str, ...]]:
     """Where `new` changes what a running session cannot."""
-    places: list[tuple[str, ...]] = []
-    if new.broker != old.broker:
-        places += [("broker", name) for name in Broker.model_fields if _value(old, name) != _value(new, name)]
+    names = [name for name in Broker.model_fields if getattr(old.broker, name) != getattr(new.broker, name)]
+    places: list[tuple[str, ...]] = [("broker", name) for name in names]
     if new.publishing.deadline_seconds != old.publishing.deadline_seconds:
         places.append(("publishing", "deadline_seconds"))
     return places
-
-
-def _value(config: BridgeConfig, name: str) -> object:
-    return getattr(config.broker, name)
