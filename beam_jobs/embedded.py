@@ -189,7 +189,7 @@ class EmbeddedEngine:
 
     def _publish(self, letter: bytes) -> None:
         self._dead_letters.start_bundle()
-        self._dead_letters.process(letter)
+        self._dead_letters.process([letter])
         try:
             self._dead_letters.finish_bundle()
         except CannotSucceed as error:  # nothing takes a dead letter's place

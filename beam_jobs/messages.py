@@ -7,7 +7,7 @@ handed in   the embedded engine: a batch it pulled itself; the sink publishes, a
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Protocol
@@ -23,22 +23,29 @@ from director.endpoints import channel
 PUBLISH = "/google.pubsub.v1.Publisher/Publish"
 PUBLISH_SECONDS = 20.0
 REQUEST_BYTES = 4_000_000
+MOST_OVERHEAD = 5  # bytes that a message of at most 10 MB takes in a request beyond its own
 OPEN_REQUESTS = 100  # at once; a server may refuse to hold more
 
 
 class Edges(Protocol):
-    """The source and the sink of one engine; `unending` where windows and timers may wait for more messages."""
+    """The source and the sinks of one engine, for messages and for lists of them.
+
+    `unending` where windows and timers may wait for more messages.
+    """
 
     unending: bool
+    durable_state: bool  # what a DoFn keeps is as safe as the message it came from, which may be acknowledged then
 
     def read(self, subscription: str) -> beam.PTransform: ...
     def write(self, pubsub_topic: str) -> beam.PTransform: ...
+    def write_batches(self, pubsub_topic: str) -> beam.PTransform: ...
 
 
 class NativeEdges:
     """Beam's own Pub/Sub transforms, which Dataflow replaces."""
 
     unending = True
+    durable_state = True
 
     def read(self, subscription: str) -> beam.PTransform:
         return _NativeRead(subscription=subscription, with_attributes=True)
@@ -46,11 +53,15 @@ class NativeEdges:
     def write(self, pubsub_topic: str) -> beam.PTransform:
         return _NativeWrite(pubsub_topic, with_attributes=True)
 
+    def write_batches(self, pubsub_topic: str) -> beam.PTransform:
+        return "Unpack" >> beam.FlatMap(_as_is).with_output_types(bytes) | "Publish" >> self.write(pubsub_topic)
+
 
 class DirectEdges:
     """For smoke tests on Beam's DirectRunner, which acknowledges before it processes."""
 
     unending = True
+    durable_state = True
 
     def read(self, subscription: str) -> beam.PTransform:
         return ReadFromPubSub(subscription=subscription, with_attributes=True) | beam.Map(serialised).with_output_types(
@@ -58,6 +69,9 @@ class DirectEdges:
         )
 
     def write(self, pubsub_topic: str) -> beam.PTransform:
+        return "Pack" >> beam.Map(_alone) | "Publish" >> self.write_batches(pubsub_topic)
+
+    def write_batches(self, pubsub_topic: str) -> beam.PTransform:
         return beam.ParDo(PublishFn(pubsub_topic))
 
 
@@ -65,6 +79,7 @@ class HandedInEdges:
     """Messages from memory, put there under `name` before each run."""
 
     unending = False
+    durable_state = False
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -73,6 +88,9 @@ class HandedInEdges:
         return _HandedIn(self._name)
 
     def write(self, pubsub_topic: str) -> beam.PTransform:
+        return "Pack" >> beam.Map(_alone) | "Publish" >> self.write_batches(pubsub_topic)
+
+    def write_batches(self, pubsub_topic: str) -> beam.PTransform:
         return beam.ParDo(PublishFn(pubsub_topic))
 
 
@@ -89,7 +107,7 @@ class HandedInFn(beam.DoFn):
 
 
 class PublishFn(beam.DoFn):
-    """Publishes serialised messages; the bundle ends only when Pub/Sub has them all.
+    """Publishes lists of serialised messages; the bundle ends only when Pub/Sub has them all.
 
     A request holds messages of one ordering key, which the service demands, or of none. Those of a key go one request
     at a time, so that they keep their order. Raises RetryLater or Misconfigured where the service is the cause,
@@ -106,14 +124,14 @@ class PublishFn(beam.DoFn):
         self._lanes: dict[str, _Lane] = {}
         self._open: deque[Any] = deque()
 
-    def process(self, message: bytes) -> None:
-        key = envelope.ordering_key_of(message)
-        lane = self._lanes.get(key) or self._lanes.setdefault(key, _Lane(ordered=bool(key)))
-        size = len(message) + envelope.request_overhead(len(message))
-        if lane.octets + size > REQUEST_BYTES or len(lane.messages) >= envelope.MAX_REQUEST_MESSAGES:
-            self._send(lane)
-        lane.messages.append(message)
-        lane.octets += size
+    def process(self, batch: Sequence[bytes]) -> None:
+        for key, messages in _by_ordering_key(batch).items():
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = _Lane(ordered=bool(key))
+            lane.messages += messages
+            if len(lane.messages) >= envelope.MAX_REQUEST_MESSAGES:
+                self._send(lane)
 
     def finish_bundle(self) -> None:
         for lane in self._lanes.values():
@@ -122,14 +140,14 @@ class PublishFn(beam.DoFn):
             self._wait(self._open.popleft())
 
     def _send(self, lane: "_Lane") -> None:
-        if lane.ordered and lane.last is not None:
-            self._wait(lane.last)
-        if len(self._open) >= OPEN_REQUESTS:
-            self._wait(self._open.popleft())
-        request = envelope.publish_request(self._topic, lane.messages)
-        lane.last = self._call.future(request, timeout=PUBLISH_SECONDS)
-        self._open.append(lane.last)
-        lane.messages, lane.octets = [], 0
+        messages, lane.messages = lane.messages, []
+        for part in _requests(messages):
+            if lane.ordered and lane.last is not None:
+                self._wait(lane.last)
+            if len(self._open) >= OPEN_REQUESTS:
+                self._wait(self._open.popleft())
+            lane.last = self._call.future(envelope.publish_request(self._topic, part), timeout=PUBLISH_SECONDS)
+            self._open.append(lane.last)
 
     def _wait(self, future: Any) -> None:
         try:
@@ -149,8 +167,29 @@ class _Lane:
 
     ordered: bool
     messages: list[bytes] = field(default_factory=list)
-    octets: int = 0
     last: Any = None
+
+
+def _by_ordering_key(batch: Sequence[bytes]) -> Mapping[str, Sequence[bytes]]:
+    if not any(map(envelope.ordering_key_of, batch)):
+        return {"": batch}
+    lanes: dict[str, list[bytes]] = {}
+    for message in batch:
+        lanes.setdefault(envelope.ordering_key_of(message), []).append(message)
+    return lanes
+
+
+def _requests(messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Runs of `messages` that fit into a request each; one that fits into none is left to the service to refuse."""
+    start = octets = 0
+    for index, message in enumerate(messages):
+        size = len(message) + MOST_OVERHEAD
+        if index > start and (octets + size > REQUEST_BYTES or index - start == envelope.MAX_REQUEST_MESSAGES):
+            yield messages[start:index]
+            start, octets = index, 0
+        octets += size
+    if start < len(messages):
+        yield messages[start:]
 
 
 @cache
@@ -166,6 +205,14 @@ def serialised(message: PubsubMessage) -> bytes:
     if message.publish_time:
         block += envelope.publish_time(message.publish_time)
     return block + envelope.ordering_key(message.ordering_key) if message.ordering_key else block
+
+
+def _alone(message: bytes) -> list[bytes]:
+    return [message]
+
+
+def _as_is(batch: list[bytes]) -> list[bytes]:
+    return batch
 
 
 class _NativeRead(ReadFromPubSub):

@@ -7,10 +7,11 @@ is not there, and nothing else on account of a message. Beam stays outside: a st
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from pydantic import BaseModel
 
@@ -19,6 +20,8 @@ from beam_jobs.errors import signed_in
 DEAD_LETTERS = "dead_letters"
 NAMESPACE = "job"  # of metrics: what became of messages
 DETAILS = "details"  # of metrics: what else a stage counts and measures
+
+S = TypeVar("S")
 
 
 @dataclass(slots=True)
@@ -57,53 +60,56 @@ class StageFn(beam.DoFn):
     def start_bundle(self) -> None:
         self._batch: list[bytes] = []
 
-    def process(self, raw: bytes) -> Iterator[Any]:
+    def process(self, raw: bytes) -> Iterator[Any] | None:
         self._batch.append(raw)
-        if len(self._batch) >= self._largest:
-            yield from self._flush(_as_is)
+        return self._flush() if len(self._batch) >= self._largest else None
 
     def finish_bundle(self) -> Iterator[Any]:
         if self._batch:
-            yield from self._flush(GlobalWindows.windowed_value)
+            yield from map(_in_global_window, self._flush())
 
-    def _flush(self, windowed: Callable[[bytes], Any]) -> Iterator[Any]:
+    def _flush(self) -> Iterator[Any]:
         batch, self._batch = self._batch, []
         result = self._stage(batch)
         self.received.inc(len(batch))
         self.done.inc(result.done)
         self.dead.inc(len(result.dead_letters))
-        for message in result.messages:
-            yield windowed(message)
+        if result.messages:
+            yield result.messages
         for message in result.dead_letters:
-            yield beam.pvalue.TaggedOutput(DEAD_LETTERS, windowed(message))
+            yield TaggedOutput(DEAD_LETTERS, message)
 
 
 class Run(beam.PTransform):
-    """Messages through a stage; gives the outputs `messages` and `dead_letters`."""
+    """Messages through a stage; gives the outputs `batches`, lists of messages that go on, and `dead_letters`.
+
+    A list is one element for Beam, which takes a microsecond for each it hands on.
+    """
 
     def __init__(self, open_stage: Callable[[Any], Stage], config: BaseModel, largest_batch: int = 500) -> None:
         super().__init__()
         self._fn = StageFn(open_stage, config, largest_batch)
 
     def expand(self, messages: Any) -> Any:
-        return messages | "Batches" >> beam.ParDo(self._fn).with_outputs(
-            DEAD_LETTERS, main="messages"
-        ).with_output_types(bytes)
+        return messages | "Batches" >> beam.ParDo(self._fn).with_outputs(DEAD_LETTERS, main="batches")
 
 
-_stages: dict[tuple[Callable[[Any], Stage], str], Stage] = {}
+_stages: dict[tuple[Callable[[Any], Any], str], Any] = {}
 _opening = threading.Lock()
 
 
-def opened(open_stage: Callable[[Any], Stage], config: BaseModel) -> Stage:
-    """The stage of this process for `config`."""
+def opened(open_stage: Callable[[Any], S], config: BaseModel) -> S:
+    """The stage, or what else is opened once, of this process for `config`."""
     key = (open_stage, config.model_dump_json())
     with _opening:
         if key not in _stages:
             with signed_in():
                 _stages[key] = open_stage(config)
-        return _stages[key]
+        found: S = _stages[key]
+        return found
 
 
-def _as_is(message: bytes) -> bytes:
-    return message
+def _in_global_window(output: Any) -> Any:
+    if isinstance(output, TaggedOutput):
+        return TaggedOutput(output.tag, GlobalWindows.windowed_value(output.value))
+    return GlobalWindows.windowed_value(output)

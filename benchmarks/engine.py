@@ -87,7 +87,7 @@ def messages() -> list[bytes]:
 def graph(open_stage: Callable[[Any], Stage]) -> Callable[[beam.Pipeline, HandedInEdges], None]:
     def build(pipeline: beam.Pipeline, edges: HandedInEdges) -> None:
         done = pipeline | edges.read(CONFIG.subscription) | Run(open_stage, CONFIG)
-        _ = done.messages | "Discard" >> beam.ParDo(Discard())
+        _ = done.batches | "Discard" >> beam.ParDo(Discard())
         _ = done.dead_letters | "Discard dead letters" >> beam.ParDo(Discard())
 
     return build

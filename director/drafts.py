@@ -74,7 +74,7 @@ def reference(project: str, kind: str, resource: Draft) -> str | None:
     name, dataset = resource.text("name"), resource.text("dataset")
     if not name:
         return None
-    if kind == keys.TABLES:
+    if kind in (keys.TABLES, keys.VIEWS):
         return keys.table(project, dataset, name)[1] if dataset else None
     named = {keys.TOPICS: keys.topic, keys.SUBSCRIPTIONS: keys.subscription, keys.DATASETS: keys.dataset}
     return named[kind](project, name)[1] if kind in named else name

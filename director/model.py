@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from director.deliveries import BigQueryExport, Push, StorageExport
 from director.names import (
     BucketName,
     CollectionName,
@@ -60,6 +61,7 @@ class Topic(Resource):
     message_retention_duration: Annotated[Duration, between("10m", "31d")] | None = None
     producer_service: Link | None = None
     producers: tuple[Link, ...] = ()
+    consumers: tuple[Link, ...] = ()  # those that make subscriptions of their own
 
 
 class RetryPolicy(Strict):
@@ -83,7 +85,10 @@ class DeadLetterPolicy(Strict):
 
 
 class Subscription(Resource):
-    """A Pub/Sub subscription. It never expires unless it says so: an idle one would take its backlog with it."""
+    """A Pub/Sub subscription. It never expires unless it says so: an idle one would take its backlog with it.
+
+    Pulled from, unless it says where Pub/Sub itself brings the messages: `bigquery`, `cloud_storage` or `push`.
+    """
 
     name: SubscriptionName
     topic: str
@@ -97,7 +102,31 @@ class Subscription(Resource):
     enable_message_ordering: bool = False
     enable_exactly_once_delivery: bool = False
     expiration: Annotated[Duration, between("1d", "365d")] | None = None
+    bigquery: BigQueryExport | None = None
+    cloud_storage: StorageExport | None = None
+    push: Push | None = None
     consumer_service: Link | None = None
+
+    @model_validator(mode="after")
+    def _one_way_of_delivery(self) -> Self:
+        given = [name for name in ("bigquery", "cloud_storage", "push") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)}: a subscription delivers one way; make another for each")
+        if given and self.consumer_service is not None:
+            raise ValueError(f"consumer_service: with {given[0]} there is nothing left to pull; remove one of the two")
+        if given and self.enable_exactly_once_delivery:
+            raise ValueError(f"enable_exactly_once_delivery: Pub/Sub has it for pulling only, not for {given[0]}")
+        return self
+
+    @model_validator(mode="after")
+    def _lease_outlasts_a_file(self) -> Self:
+        lasting = self.cloud_storage.max_duration.total_seconds() if self.cloud_storage else 0
+        if lasting > self.ack_deadline_seconds:
+            raise ValueError(
+                f"ack_deadline_seconds: {self.ack_deadline_seconds} is shorter than cloud_storage.max_duration, "
+                f"which Pub/Sub refuses; set it to {lasting:g} or more"
+            )
+        return self
 
 
 class Dataset(Resource):
@@ -181,6 +210,32 @@ def _clusters(column: Column) -> bool:
     return column.mode != "REPEATED" and column.type not in ("FLOAT64", "STRUCT", "JSON", "BYTES", "TIME", "INTERVAL")
 
 
+class Deduplication(Strict):
+    """One row of `table` for each `key`: the first by `order_by`, or the last."""
+
+    table: str
+    key: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    order_by: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    keep: Literal["first", "last"] = "first"
+
+
+class View(Resource):
+    """A BigQuery view: its `query`, in GoogleSQL with tables as `project.dataset.table`, or what makes one."""
+
+    name: TableName
+    dataset: str
+    labels: Labels = Field(default_factory=dict)
+    query: Annotated[str, Field(min_length=1, max_length=256 << 10)] | None = None
+    deduplicate: Deduplication | None = None
+    consumers: tuple[Link, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_query(self) -> Self:
+        if (self.query is None) == (self.deduplicate is None):
+            raise ValueError("has a query or deduplicate, and not both; add one or remove one")
+        return self
+
+
 class LifecycleAction(Strict):
     """Deletes objects, or moves them to a cheaper class."""
 
@@ -240,6 +295,7 @@ class Resources(Strict):
     subscriptions: tuple[Subscription, ...] = ()
     bigquery_datasets: tuple[Dataset, ...] = ()
     bigquery_tables: tuple[Table, ...] = ()
+    bigquery_views: tuple[View, ...] = ()
     gcs_buckets: tuple[Bucket, ...] = ()
     firestore_collections: tuple[Collection, ...] = ()
 

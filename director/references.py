@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from director.drafts import Draft, link_entries, resources
-from director.keys import KINDS
+from director.keys import BUCKETS, DATASETS, KINDS, SUBSCRIPTIONS, TABLES, VIEWS, mentioned
 from director.positions import Location
 from director.strict import similar
 
@@ -19,12 +19,13 @@ def findings(architecture: Draft) -> Iterator[Finding]:
 
 
 def _owned_twice(architecture: Draft) -> Iterator[Finding]:
+    """Tables and views of a dataset share their names."""
     owners: dict[tuple[str, ...], str] = {}
     for owner, dataflow in architecture.children("dataflows").items():
         for kind in KINDS:
             for resource in resources(dataflow, kind):
                 name = resource.text("name")
-                identity = (kind, resource.text("dataset") or "", name or "")
+                identity = (TABLES if kind == VIEWS else kind, resource.text("dataset") or "", name or "")
                 if name and identity in owners:
                     where = "" if owners[identity] == owner else f" by dataflow '{owners[identity]}'"
                     yield (*resource.location, "name"), f"'{name}' is declared already{where}; keep one"
@@ -101,9 +102,84 @@ def _topics_that_lose(dataflow: Draft) -> Iterator[Finding]:
 
 
 def _tables_of_no_dataset(dataflow: Draft) -> Iterator[Finding]:
-    datasets = _names(dataflow, "bigquery_datasets")
-    for table in resources(dataflow, "bigquery_tables"):
-        yield from _unknown("dataset", table, "dataset", datasets)
+    datasets = _names(dataflow, DATASETS)
+    for kind in (TABLES, VIEWS):
+        for table in resources(dataflow, kind):
+            yield from _unknown("dataset", table, "dataset", datasets)
+
+
+def _exports_to_nowhere(dataflow: Draft) -> Iterator[Finding]:
+    buckets = _names(dataflow, BUCKETS)
+    for subscription in resources(dataflow, SUBSCRIPTIONS):
+        yield from _unknown("bucket", subscription.inner("cloud_storage"), "bucket", buckets)
+        bigquery = subscription.inner("bigquery")
+        yield from _no_table(bigquery, dataflow)
+        for table in _tables(dataflow, bigquery.text("table")):
+            for column, types in _written(bigquery).items():
+                if _columns(table).get(column) not in types:
+                    message = f"has no column {column} of type {' or '.join(types)}, which this subscription writes"
+                    yield (*bigquery.location, "table"), f"table '{table.text('name')}' {message}; add it there"
+
+
+def _written(bigquery: Draft) -> dict[str, tuple[str, ...]]:
+    """Columns that Pub/Sub fills, and the types they may have; cloud.google.com/pubsub/docs/bigquery."""
+    written: dict[str, tuple[str, ...]] = {}
+    if bigquery.data.get("use_table_schema") is not True:
+        written["data"] = ("BYTES", "STRING", "JSON")
+    if bigquery.data.get("write_metadata") is True:
+        written |= dict.fromkeys(("subscription_name", "message_id"), ("STRING",))
+        written |= {"publish_time": ("TIMESTAMP",), "attributes": ("JSON", "STRING")}
+    return written
+
+
+def _views_of_nothing(dataflow: Draft) -> Iterator[Finding]:
+    for view in resources(dataflow, VIEWS):
+        deduplicate = view.inner("deduplicate")
+        yield from _no_table(deduplicate, dataflow)
+        for table in _tables(dataflow, deduplicate.text("table")):
+            for key in ("key", "order_by"):
+                written = deduplicate.data.get(key)
+                for index, column in enumerate(written if isinstance(written, list) else ()):
+                    if isinstance(column, str) and column.lower() not in _columns(table):
+                        message = f"no column '{column}' in table '{table.text('name')}'; "
+                        yield (*deduplicate.location, key, index), message + _advice(column, _columns(table))
+
+
+def _views_in_a_circle(dataflow: Draft) -> Iterator[Finding]:
+    views = {(view.text("dataset") or "", view.text("name") or ""): view for view in resources(dataflow, VIEWS)}
+    graph = {
+        ".".join(name): [".".join(each) for each in views if mentioned(view.text("query") or "", *each)]
+        for name, view in views.items()
+    }
+    for name, view in views.items():
+        for needed in graph[".".join(name)]:
+            if ".".join(name) in _reachable(needed, graph):
+                yield (*view.location, "query"), f"'{needed}' is made of this view in turn; remove one of the circle"
+
+
+def _no_table(holder: Draft, dataflow: Draft) -> Iterator[Finding]:
+    name = holder.text("table")
+    if name is not None and len(found := _tables(dataflow, name)) > 1:
+        full = " or ".join(f"'{table.text('dataset')}.{name}'" for table in found)
+        yield (*holder.location, "table"), f"several datasets have a table '{name}'; write {full}"
+        return
+    known = {known for table in resources(dataflow, TABLES) for known in _called(table)}
+    yield from _unknown("table", holder, "table", known)
+
+
+def _tables(dataflow: Draft, name: str | None) -> list[Draft]:
+    """Those that `name` means: more than one where several datasets have one."""
+    return [table for table in resources(dataflow, TABLES) if name is not None and name in _called(table)]
+
+
+def _called(table: Draft) -> set[str]:
+    name = table.text("name") or ""
+    return {name, f"{table.text('dataset')}.{name}"}
+
+
+def _columns(table: Draft) -> dict[str, str]:
+    """Types by lower-case name."""
+    return {(column.text("name") or "").lower(): column.text("type") or "" for column in table.items("schema")}
 
 
 def _unknown(what: str, holder: Draft, key: str, known: Iterable[str]) -> Iterator[Finding]:
@@ -129,4 +205,7 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _invalidations_to_no_topic,
     _topics_that_lose,
     _tables_of_no_dataset,
+    _exports_to_nowhere,
+    _views_of_nothing,
+    _views_in_a_circle,
 )

@@ -19,6 +19,8 @@ from localcloud.control import Control
 from localcloud.faults import Faults
 from localcloud.firestore.service import Firestore
 from localcloud.monitoring.service import Monitoring
+from localcloud.pubsub.exports.destinations import Destinations
+from localcloud.pubsub.exports.over_http import Http, HttpBuckets, HttpTables
 from localcloud.pubsub.service import PubSub
 from localcloud.rest import RestService
 from localcloud.rpc import RpcService
@@ -57,7 +59,9 @@ class LocalCloud:
         self.clock = Clock()
         self.faults = Faults()
         data = options.data
-        self.pubsub = PubSub(self.clock, self.faults, data and data / "pubsub")
+        here = Http(lambda: self.http_address)
+        destinations = Destinations(HttpTables(here), HttpBuckets(here))
+        self.pubsub = PubSub(self.clock, self.faults, data and data / "pubsub", destinations)
         self.firestore = Firestore(self.clock, self.faults, data and data / "firestore")
         self.storage = Storage(self.clock, self.faults, data and data / "storage")
         self.bigquery = BigQuery(self.clock, self.faults, data and data / "bigquery")

@@ -7,18 +7,18 @@ import orjson
 
 from director.fields import pointer_parts
 
-KeysOf = Callable[[Sequence[Any], Sequence[Any]], list[str]]
-"""Of `PubsubMessage`s and their attributes, fetched once for all who read them; "" where a message names none."""
+KeyOf = Callable[[Any, Any], str]
+"""Of a `PubsubMessage` and its attributes, fetched once for all who read them; "" where the message names none."""
 
 
-def attribute_keys(name: str) -> KeysOf:
-    return lambda _, attributes: [one[name] for one in attributes]  # protobuf gives "" for what is not there
+def attribute_key(name: str) -> KeyOf:
+    return lambda _, attributes: attributes[name]  # protobuf gives "" for none
 
 
-def payload_keys(pointer: str) -> KeysOf:
+def payload_key(pointer: str) -> KeyOf:
     """Text or a whole number at `pointer` in JSON payloads."""
     parts = pointer_parts(pointer)
-    return lambda messages, _: [_at(parts, message.data) for message in messages]
+    return lambda message, _: _at(parts, message.data)
 
 
 def _at(parts: Sequence[str], payload: bytes) -> str:

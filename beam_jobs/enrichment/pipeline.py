@@ -11,8 +11,8 @@ from beam_jobs.stages import Run
 
 def build(pipeline: beam.Pipeline, config: EnrichmentConfig, edges: Edges) -> None:
     enriched = pipeline | "Read" >> edges.read(config.subscription) | "Enrich" >> Run(open_enricher, config)
-    _ = enriched.messages | "Write" >> edges.write(config.topic)
+    _ = enriched.batches | "Write" >> edges.write_batches(config.topic)
     _ = enriched.dead_letters | "Write dead letters" >> edges.write(config.dead_letter_topic)
     if config.rollups and config.rollup_topic:
-        rollups = enriched.messages | "Roll up" >> RollUp(config, config.rollups, edges.unending)
+        rollups = enriched.batches | "Roll up" >> RollUp(config, config.rollups, edges.unending)
         _ = rollups | "Write rollups" >> edges.write(config.rollup_topic)

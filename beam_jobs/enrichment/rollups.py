@@ -84,8 +84,8 @@ class TallyFn(beam.DoFn):
     def start_bundle(self) -> None:
         self._batch: list[bytes] = []
 
-    def process(self, raw: bytes) -> None:
-        self._batch.append(raw)
+    def process(self, batch: list[bytes]) -> None:
+        self._batch += batch
 
     def finish_bundle(self) -> Iterator[Any]:
         tallies = Tallies(self._fields)

@@ -10,22 +10,27 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks.bridge.chart import draw
 from benchmarks.bridge.contenders import OURS, RECEIVER, Contender, contenders
 from benchmarks.bridge.drain import drain
 from benchmarks.bridge.latency import latency, long_run
 from benchmarks.bridge.stand import Incomplete
+from benchmarks.chart import Panel, chart
 from benchmarks.race import Absent, Bar, Metrics, Rows, race
 
 QUIET_RATE = 1_000.0
 P99 = "p99 ms at 1k/s"
+PANELS = (
+    Panel("msg/s", "messages per second\n(longer is better)"),
+    Panel("msg/CPU-s", "messages per CPU-second\n(longer is better)"),
+    Panel(P99, "p99 latency at 1,000/s, ms\n(shorter is better)"),
+)
 
 
 def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that was started is ended too
     racing = contenders()
     runs = {who: _run(who, contender) for who, contender in racing.items()}
-    return race("bridge", runs, bars, argv, prepare=lambda who: racing[who].install(), draw=draw)
+    return race("bridge", runs, bars, argv, prepare=lambda who: racing[who].install(), draw=chart("bridge", PANELS))
 
 
 def _run(who: str, contender: Contender) -> Callable[[], Metrics]:

@@ -1,4 +1,4 @@
-"""`python -m bridge routes check|explain|test`: what the routes of a configuration do, without a broker or a cloud."""
+"""`conductor routes check|explain|test`, or `python -m bridge routes`: what routes do, without a broker or a cloud."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,13 @@ OK, UNMET = 0, 1
 
 def add_commands(commands: Any) -> None:
     """Adds `routes` to a parser's commands (the action that `add_subparsers` returns)."""
-    routes = commands.add_parser("routes", help="what the routes of a configuration do")
-    kinds = routes.add_subparsers(required=True, metavar="COMMAND")
+    routes(commands.add_parser("routes", help="what the routes of a configuration do"))
+
+
+def routes(parser: argparse.ArgumentParser) -> None:
+    """The same as a command of the conductor."""
+    parser.description = "Check, explain or test what the routes of a bridge's configuration do."
+    kinds = parser.add_subparsers(required=True, metavar="COMMAND")
     checking = kinds.add_parser("check", help="say what is wrong with a configuration, or sum it up")
     sources.add_arguments(checking)
     checking.set_defaults(command=run_check)

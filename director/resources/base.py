@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
+from director import keys
 from director.keys import Key
 from director.model import Architecture, Resource
 from director.names import ARCHITECTURE, DATAFLOW, MANAGED_BY
@@ -138,6 +139,13 @@ class Context:
 
     def labels(self, own: Mapping[str, str]) -> dict[str, str]:
         return {**self.architecture.labels, **own, **self.owner.labels()}
+
+    def table(self, reference: str) -> Key:
+        """The dataflow's table that a document calls `table`, or `dataset.table`."""
+        for table in self.architecture.dataflows[self.dataflow].resources.bigquery_tables:
+            if reference in (table.name, f"{table.dataset}.{table.name}"):
+                return keys.table(self.project, table.dataset, table.name)
+        raise LookupError(f"no table {reference}")
 
     @staticmethod
     def services(spec: Resource) -> frozenset[str]:

@@ -5,7 +5,7 @@ from typing import Any
 from director import keys
 from director.documents import Blueprint
 from director.invalidation import Invalidations
-from director.resources import buckets, datasets, firestore_collections, subscriptions, tables, topics
+from director.resources import buckets, datasets, firestore_collections, subscriptions, tables, topics, views
 from director.resources.base import Context, Providers, Wanted
 from director.resources.clients import Clients
 
@@ -19,6 +19,7 @@ def wanted(blueprint: Blueprint, dataflow: str) -> tuple[Wanted[Any], ...]:
         *(subscriptions.wanted(context, spec) for spec in specs.subscriptions),
         *(datasets.wanted(context, spec) for spec in specs.bigquery_datasets),
         *(tables.wanted(context, spec) for spec in specs.bigquery_tables),
+        *(views.wanted(context, spec) for spec in specs.bigquery_views),
         *(buckets.wanted(context, spec) for spec in specs.gcs_buckets),
         *(firestore_collections.wanted(context, spec) for spec in specs.firestore_collections),
     )
@@ -31,6 +32,7 @@ def providers(clients: Clients, blueprint: Blueprint) -> Providers:
         keys.SUBSCRIPTIONS: subscriptions.Subscriptions(clients.subscriber),
         keys.DATASETS: datasets.Datasets(clients.bigquery),
         keys.TABLES: tables.Tables(clients.bigquery),
+        keys.VIEWS: views.Views(clients.bigquery),
         keys.BUCKETS: buckets.Buckets(clients.storage),
         keys.COLLECTIONS: firestore_collections.Collections(
             clients.firestore, seeds, _invalidations(clients, blueprint)

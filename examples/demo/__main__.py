@@ -20,11 +20,12 @@ from rich.logging import RichHandler
 
 from director.client import DirectorClient, DirectorError
 from examples.demo.addresses import Addresses
+from examples.demo.change import DeviceChange
 from examples.demo.drain import Drain, Sinks
 from examples.demo.fleet import add_plan_arguments, plan_of
 from examples.demo.ledger import LedgerReader
 from examples.demo.programs import DATAFLOW, Programs
-from examples.demo.progress import Progress
+from examples.demo.progress import Progress, Snapshot
 from examples.demo.readers import Archive, DeadLetterDesk, Warehouse
 from examples.demo.report import Result, show, show_where_to_look
 from examples.demo.schedule import Plan
@@ -89,7 +90,10 @@ class Demo:
                 self._arguments.json.write_text(result.as_json() + "\n")
             if self._arguments.keep:
                 self._wait_for_ctrl_c()
-        return FAILED if result.reconciliation.lost else NOTHING_LOST
+        unseen = self._arguments.change_device and result.change_seconds is None
+        if unseen:
+            self._say("[bold red]failed:[/] the changed device record was not seen downstream")
+        return FAILED if result.reconciliation.lost or unseen else NOTHING_LOST
 
     def _start_platform(self, supervisor: Supervisor) -> None:
         programs = Programs(self._folder, self._addresses)
@@ -110,10 +114,15 @@ class Demo:
         progress = Progress(self._addresses, LedgerReader(self._ledger))
         sinks = Sinks(Warehouse(), Archive(), DeadLetterDesk())
         drain = Drain(progress, sinks, self._plan.messages, self._arguments.patience)
+        change = DeviceChange(self._run) if self._arguments.change_device else None
         with View(self._console, self._plan.messages) as view:
-            drained = drain.wait(
-                lambda snapshot: view.show(snapshot, time.time() - progress.start, supervisor.restarts())
-            )
+
+            def glance(snapshot: Snapshot) -> None:
+                view.show(snapshot, time.time() - progress.start, supervisor.restarts())
+                if change and not change.started and snapshot.enriched >= self._plan.messages / 3:
+                    change.start()
+
+            drained = drain.wait(glance)
         result = Result(
             drained.reconciliation,
             drained.counted,
@@ -121,6 +130,8 @@ class Demo:
             progress.sent_again,
             time.time() - progress.start,
             supervisor.restarts(),
+            progress.lookups(),
+            change.seconds() if change and change.started else None,
         )
         show(self._console, result)
         show_where_to_look(self._console, sinks.warehouse, sinks.archive)
@@ -164,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     add_plan_arguments(parser)
     parser.add_argument("--connections", type=int, default=4, metavar="N", help="to the broker [%(default)s]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there too")
+    parser.add_argument(
+        "--change-device", action="store_true", help="change a device record on the way, and say when that is seen"
+    )
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C, and keep its files")
     parser.add_argument(
         *("--patience",),

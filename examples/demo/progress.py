@@ -11,6 +11,7 @@ from examples.demo.ledger import Delivered, LedgerReader
 from localcloud.ports import HOST
 
 _SAMPLE = re.compile(r"^(\w+(?:\{[^}]*\})?) ([0-9.eE+-]+)$", re.MULTILINE)
+_ANSWERS = re.compile(r'^job_details_total\{name="(process|redis|firestore)_(\w+)"\}$')
 SERVICES = ("bridge", "enrichment", "warehouse", "archive")
 
 
@@ -75,6 +76,15 @@ class Progress:
             dead_lettered=self._total("bridge", "bridge_dead_lettered_total")
             + sum(self._job(job, "dead_lettered") for job in SERVICES[1:]),
         )
+
+    def lookups(self) -> dict[str, dict[str, int]]:
+        """How often each layer of enrichment's cache gave which answer, devices of a batch counted once."""
+        found: dict[str, dict[str, int]] = {"process": {}, "redis": {}, "firestore": {}}
+        for (service, name), total in self._totals.items():
+            answer = _ANSWERS.match(name)
+            if service == "enrichment" and answer and total.value:
+                found[answer[1]][answer[2]] = total.value
+        return found
 
     def _read_ledger(self) -> None:
         for entry in self._ledger.read():

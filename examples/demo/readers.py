@@ -14,6 +14,7 @@ from examples.demo.addresses import PROJECT
 from examples.demo.reconcile import DeadLetter
 
 BUCKET = "environment-archive"
+MANIFEST = "/_manifest/"
 DESK = f"projects/{PROJECT}/subscriptions/dead-letters-desk"
 NOBODY = AnonymousCredentials()
 HELD_SECONDS = 600  # the longest a pulled message can be kept from others
@@ -48,7 +49,10 @@ class Warehouse:
 
 
 class Archive:
-    """The objects of the archive bucket, each read once; a line has arrived when its object was created."""
+    """The objects of the archive bucket, each read once; a line has arrived when its object was created.
+
+    The manifest beside them lists what is written, and is not read here: this is to see what is there.
+    """
 
     bucket = BUCKET
 
@@ -59,7 +63,7 @@ class Archive:
 
     def arrivals(self) -> dict[str, list[float]]:
         for blob in self._bucket.list_blobs():
-            if self._read.get(blob.name) != blob.generation:
+            if MANIFEST not in blob.name and self._read.get(blob.name) != blob.generation:
                 self._take(gzip.decompress(blob.download_as_bytes(raw_download=True)), blob.time_created.timestamp())
                 self._read[blob.name] = blob.generation
         return dict(self._found)

@@ -15,6 +15,7 @@ from examples.demo.readers import Archive, Warehouse
 from examples.demo.reconcile import DeadLetter, Latency, Reconciliation
 
 SHOWN = 5  # ids, object names, rows
+ANSWERS = ("hit", "ageing", "miss", "found", "absent", "unanswered")  # of a layer; others count what it did besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Result:
     sent_again: int
     seconds: float
     restarts: Mapping[str, int]
+    lookups: Mapping[str, Mapping[str, int]]
+    change_seconds: float | None = None  # until a changed device record was seen downstream, where one was changed
 
     @property
     def bridged(self) -> int:
@@ -61,6 +64,8 @@ class Result:
                     "archive": _milliseconds(found.archive.latency),
                 },
                 "restarts": dict(self.restarts),
+                "lookups": {layer: dict(answers) for layer, answers in self.lookups.items()},
+                "change_seconds": self.change_seconds,
             },
             indent=2,
         )
@@ -85,6 +90,11 @@ def show(console: Console, result: Result) -> None:
     table.add_row("device to BigQuery", *_latency_cells(found.bigquery.latency))
     table.add_row("device to archive", *_latency_cells(found.archive.latency))
     table.add_row("seconds", f"{result.seconds:.1f}", f"{found.published / max(result.seconds, 0.001):.0f} messages/s")
+    for layer, answers in result.lookups.items():
+        said = ", ".join(f"{answer} {count}" for answer, count in sorted(answers.items()) if answer in ANSWERS)
+        table.add_row(f"devices asked of {layer}", f"{_asked(answers)}", said)
+    if result.change_seconds is not None:
+        table.add_row("a changed device", f"{result.change_seconds:.2f} s", "until an enriched message said so")
     if result.restarts:
         table.add_row("started again", f"{sum(result.restarts.values())}", ", ".join(result.restarts))
     console.print(table)
@@ -112,6 +122,10 @@ def _milliseconds(latency: Latency | None) -> dict[str, Any]:
 
 def _latency_cells(latency: Latency | None) -> tuple[str, str]:
     return (f"{latency.p50:.0f} ms", f"p50; p99 {latency.p99:.0f} ms") if latency else ("", "nothing arrived")
+
+
+def _asked(answers: Mapping[str, int]) -> int:
+    return sum(answers.get(answer, 0) for answer in ANSWERS)
 
 
 def _reasons(letters: Sequence[DeadLetter]) -> str:

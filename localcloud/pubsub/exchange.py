@@ -8,6 +8,7 @@ from typing import Any
 from localcloud.clock import Clock
 from localcloud.pubsub import names, records, settings
 from localcloud.pubsub.backlog import Backlog
+from localcloud.pubsub.exports import settings as exports
 from localcloud.pubsub.lanes import Delivery, Holder
 from localcloud.pubsub.ledger import Ledger
 from localcloud.pubsub.messages import Message, Publication, published
@@ -70,6 +71,7 @@ class Exchange:
     def create_subscription(self, wanted: Any) -> Any:
         config = settings.subscription(wanted)
         config.detached = False
+        exports.set_state(config, "ACTIVE")
         self.topic(config.topic)
         self._check_dead_letter_topic(config)
         if config.name in self.subscriptions:
@@ -93,14 +95,35 @@ class Exchange:
             raise failed_precondition(f"The subscription is detached (resource={names.short(name)}).")
         return subscription
 
+    def pulled(self, name: str) -> Subscription:
+        """The subscription, if it delivers to those who pull. Raises FAILED_PRECONDITION for any other."""
+        subscription = self.attached(name)
+        exports.check_pulled(subscription.config)
+        return subscription
+
     def update_subscription(self, wanted: Any, mask: Any) -> Any:
         subscription = self.subscription(wanted.name)
-        config = settings.changed(subscription.config, wanted, mask, settings.SUBSCRIPTION_CHANGES)
-        config = settings.subscription(config)
+        config = self.changed_subscription(wanted, mask)
         if config.dead_letter_policy != subscription.config.dead_letter_policy:
             self._check_dead_letter_topic(config)
         self._configure(subscription, config)
         return config
+
+    def changed_subscription(self, wanted: Any, mask: Any) -> Any:
+        """What an update would make of the subscription. Raises as that does."""
+        config = self.subscription(wanted.name).config
+        changed = settings.subscription(settings.changed(config, wanted, mask, settings.SUBSCRIPTION_CHANGES))
+        if exports.touched(mask):
+            exports.set_state(changed, "ACTIVE")
+        return changed
+
+    def set_export_state(self, subscription: Subscription, state: str) -> None:
+        """`state` is ACTIVE, or why nothing can be exported."""
+        config = settings.Subscription()
+        config.CopyFrom(subscription.config)
+        exports.set_state(config, state)
+        if config != subscription.config and self.subscriptions.get(subscription.name) is subscription:
+            self._configure(subscription, config)
 
     def delete_subscription(self, name: str) -> None:
         subscription = self.subscription(name)

@@ -8,6 +8,7 @@ import grpc
 from google.pubsub_v1.types import pubsub as types
 
 from localcloud.pubsub.backlog import Policy
+from localcloud.pubsub.exports import settings as exports
 from localcloud.pubsub.filter import FilterError, Matches, parse
 from localcloud.pubsub.names import check_name
 from localcloud.rpc import RpcError, invalid_argument, pb
@@ -31,6 +32,8 @@ TOPIC_CHANGES = frozenset({"labels", "message_storage_policy", "message_retentio
 SUBSCRIPTION_CHANGES = frozenset(
     {
         "ack_deadline_seconds",
+        "bigquery_config",
+        "cloud_storage_config",
         "dead_letter_policy",
         "enable_exactly_once_delivery",
         "expiration_policy",
@@ -52,9 +55,7 @@ _UNSUPPORTED_ON_TOPICS = (
 )
 _UNSUPPORTED_ON_SUBSCRIPTIONS = (
     "analytics_hub_subscription_info",
-    "bigquery_config",
     "bigtable_config",
-    "cloud_storage_config",
     "message_transforms",
     "tags",
 )
@@ -82,9 +83,10 @@ def subscription(wanted: Any) -> Any:
     check_labels(wanted.labels)
     matches(wanted.filter)
     stored = _copy(wanted)
-    stored.state = types.Subscription.State.ACTIVE
+    exports.fill_in(stored)
     _fill_in(stored)
     _check_number(stored, "ack_deadline_seconds", *ACK_DEADLINE)
+    exports.check(stored)
     _check_duration(stored, "message_retention_duration", *RETENTION)
     if stored.expiration_policy.HasField("ttl"):
         _check_duration(stored.expiration_policy, "ttl", SHORTEST_TTL)
@@ -98,7 +100,9 @@ def subscription(wanted: Any) -> Any:
 
 def policy(stored: Any) -> Policy:
     """How a stored subscription delivers."""
-    shortest, longest = _backoffs(stored.retry_policy) if stored.HasField("retry_policy") else (0.0, 0.0)
+    exported = exports.kind(stored) is not None
+    unsaid = exports.BACKOFF if exported else (0.0, 0.0)
+    shortest, longest = _backoffs(stored.retry_policy) if stored.HasField("retry_policy") else unsaid
     dead_letters = stored.HasField("dead_letter_policy")
     return Policy(
         ordered=stored.enable_message_ordering,

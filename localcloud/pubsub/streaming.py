@@ -20,7 +20,7 @@ class PullStream:
 
     def __init__(self, exchange: Exchange, first: Any) -> None:
         self._exchange = exchange
-        self._subscription = exchange.attached(first.subscription)
+        self._subscription = exchange.pulled(first.subscription)
         # The client's limits on what it holds unacknowledged; 0 and less mean none.
         self._most_messages = first.max_outstanding_messages if first.max_outstanding_messages > 0 else NO_LIMIT
         self._most_bytes = first.max_outstanding_bytes if first.max_outstanding_bytes > 0 else NO_LIMIT
@@ -96,7 +96,7 @@ class PullStream:
 
     def _take(self) -> list[Delivery]:
         name = self._subscription.name
-        if self._exchange.attached(name) is not self._subscription:  # deleted, and made anew
+        if self._exchange.pulled(name) is not self._subscription:  # deleted, and made anew
             raise names.missing(name)
         room = self._most_messages - self._held.messages
         bytes_room = self._most_bytes - self._held.size

@@ -11,6 +11,8 @@ from localcloud.faults import Faults
 from localcloud.pubsub import names, responses, settings
 from localcloud.pubsub.confirmations import invalid_ack_ids
 from localcloud.pubsub.exchange import Exchange
+from localcloud.pubsub.exports.service import Exports
+from localcloud.pubsub.exports.settings import touched
 from localcloud.pubsub.history import History
 from localcloud.pubsub.lanes import Delivery, Holder
 from localcloud.pubsub.resources import Subscription
@@ -29,17 +31,18 @@ class Subscriber(RpcService):
     service = "google.pubsub.v1.Subscriber"
     short = "pubsub"
 
-    def __init__(self, faults: Faults, exchange: Exchange, history: History) -> None:
+    def __init__(self, faults: Faults, exchange: Exchange, history: History, exports: Exports) -> None:
         super().__init__(faults)
         self._exchange = exchange
         self._history = history
+        self._exports = exports
         self._pullers = Holder()
 
     @unary(pb(types.PullRequest))
     async def Pull(self, request: Any) -> bytes:
         if request.max_messages <= 0:
             raise invalid_argument("The value for max_messages must be positive.")
-        subscription = self._exchange.attached(request.subscription)
+        subscription = self._exchange.pulled(request.subscription)
         taken = self._take(subscription, request.max_messages)
         if not taken and not request.return_immediately:
             taken = await self._wait_and_take(subscription, request)
@@ -53,7 +56,7 @@ class Subscriber(RpcService):
                     while not taken:
                         await rung.wait()
                         rung.clear()
-                        if self._exchange.attached(request.subscription) is not subscription:
+                        if self._exchange.pulled(request.subscription) is not subscription:
                             raise names.missing(request.subscription)
                         taken = self._take(subscription, request.max_messages)
             except TimeoutError:
@@ -85,7 +88,10 @@ class Subscriber(RpcService):
 
     @unary(settings.Subscription)
     async def CreateSubscription(self, request: Any) -> Any:
-        return self._exchange.create_subscription(request)
+        await self._exports.check(settings.subscription(request))
+        config = self._exchange.create_subscription(request)
+        self._exports.tick()
+        return config
 
     @unary(pb(types.GetSubscriptionRequest))
     async def GetSubscription(self, request: Any) -> Any:
@@ -93,7 +99,12 @@ class Subscriber(RpcService):
 
     @unary(pb(types.UpdateSubscriptionRequest))
     async def UpdateSubscription(self, request: Any) -> Any:
-        return self._exchange.update_subscription(request.subscription, request.update_mask)
+        config = self._exchange.changed_subscription(request.subscription, request.update_mask)
+        if touched(request.update_mask):
+            await self._exports.check(config)
+        config = self._exchange.update_subscription(request.subscription, request.update_mask)
+        self._exports.tick()  # before an export that is none any more writes again
+        return config
 
     @unary(pb(types.ModifyPushConfigRequest))
     async def ModifyPushConfig(self, request: Any) -> Any:

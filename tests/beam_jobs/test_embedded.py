@@ -61,7 +61,7 @@ def engine(
 
     def build(pipeline: beam.Pipeline, edges: Any) -> None:
         done = pipeline | edges.read(source.subscription) | Run(open_recorder, Nothing(name=name))
-        _ = done.messages | "Results" >> edges.write(results.name)
+        _ = done.batches | "Results" >> edges.write_batches(results.name)
         _ = done.dead_letters | "Dead" >> edges.write(dead.name)
 
     progress = Progress()

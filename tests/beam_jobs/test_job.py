@@ -94,11 +94,12 @@ def test_archive_writes_objects(
     source, dead, flags = edges
     client = storage.Client("test-project", credentials=AnonymousCredentials())
     bucket = client.create_bucket(f"archive-{source.name.rsplit('/', 1)[1]}")
-    start("archive", *flags, f"--bucket={bucket.name}", *engine)
+    start("archive", *flags, f"--bucket={bucket.name}", "--flush_seconds=1", *engine)
     source.publish([message("1"), message("2")])
     eventually(lambda: b"".join(blob.download_as_bytes() for blob in bucket.list_blobs()))
     names = [blob.name for blob in bucket.list_blobs()]
-    assert all(name.startswith("archive/date=2026-01-02/location=unknown/") for name in names)
+    folders = ("archive/date=2026-01-02/location=unknown/", "archive/_manifest/date=2026-01-02/hour=03/")
+    assert all(name.startswith(folders) for name in names)
     assert dead.take() == []
     client.close()
 

@@ -25,7 +25,7 @@ def publish(pubsub_topic: str, bundle: Sequence[bytes]) -> None:
     fn.setup()
     fn.start_bundle()
     for message in bundle:
-        fn.process(message)
+        fn.process([message])
     fn.finish_bundle()
 
 

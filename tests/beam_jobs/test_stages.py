@@ -43,10 +43,11 @@ class Table:
 
 
 class Store:
-    """Meets other content wherever a name ends in an even digit."""
+    """Meets other content wherever an object has an even number of lines."""
 
-    def write(self, objects: list[ArchiveObject]) -> dict[str, CannotSucceed]:
-        return {one.name: CannotSucceed("other", "archive_conflict") for one in objects if int(one.name[-10]) % 2 == 0}
+    def write(self, objects: Sequence[ArchiveObject]) -> dict[str, CannotSucceed]:
+        even = [one.name for one in objects if int(one.metadata.get("count", 1)) % 2 == 0]
+        return dict.fromkeys(even, CannotSucceed("other", "archive_conflict"))
 
 
 def enricher() -> Stage:

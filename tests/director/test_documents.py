@@ -279,3 +279,129 @@ def test_a_document_that_is_no_yaml_is_one_problem(tmp_path: Path) -> None:
 )
 def test_what_is_of_the_wrong_shape_everywhere_still_ends_in_problems(tmp_path: Path, text: str) -> None:
     assert problems(tmp_path, text)
+
+
+SINKS = """\
+      bigquery_datasets: [{name: sink}, {name: other}]
+      bigquery_tables:
+        - name: letters
+          dataset: sink
+          schema:
+            - {name: subscription_name, type: STRING}
+            - {name: message_id, type: STRING}
+            - {name: publish_time, type: TIMESTAMP}
+            - {name: data, type: BYTES}
+            - {name: attributes, type: JSON}
+        - {name: twice, dataset: sink, schema: [{name: a, type: STRING}]}
+        - {name: twice, dataset: other, schema: [{name: data, type: STRING}]}
+      bigquery_views:
+        - {name: once, dataset: sink, deduplicate: {table: letters, key: [message_id], order_by: [publish_time]}}
+      gcs_buckets:
+"""
+READER = "          consumer_service: {name: archive, lookup: {key: subscription}}\n"
+EXPORT = "          bigquery: {table: letters, write_metadata: true}\n"
+
+
+def with_sinks(export: str) -> str:
+    return SOUND.replace("      gcs_buckets:\n", SINKS).replace(READER, export)
+
+
+@pytest.mark.parametrize(
+    "export",
+    [
+        EXPORT,
+        "          bigquery: {table: sink.letters}\n",
+        "          bigquery: {table: sink.twice, use_table_schema: true, drop_unknown_fields: true}\n",
+        "          bigquery: {table: other.twice}\n",
+        (
+            "          ack_deadline_seconds: 60\n"
+            "          cloud_storage: {bucket: plant-archive, prefix: dead/, suffix: .avro, max_duration: 1m, "
+            "max_bytes: 1000, format: avro, write_metadata: true}\n"
+        ),
+        (
+            "          push: {endpoint: https://example.com/push, service_account: push@p.iam.gserviceaccount.com, "
+            "audience: a, attributes: {x-goog-version: v1}}\n"
+        ),
+    ],
+)
+def test_pub_sub_may_deliver_by_itself(tmp_path: Path, export: str) -> None:
+    subscription = load(write(tmp_path, with_sinks(export))).architecture.dataflows["air"].resources.subscriptions[0]
+    assert [subscription.bigquery, subscription.cloud_storage, subscription.push].count(None) == 2
+
+
+@pytest.mark.parametrize(
+    ("export", "expected"),
+    [
+        ("bigquery: {table: leters}", "no table 'leters' here; did you mean 'letters'?"),
+        ("bigquery: {table: twice}", "several datasets have a table 'twice'; write 'sink.twice' or 'other.twice'"),
+        (
+            "bigquery: {table: other.twice, write_metadata: true, use_table_schema: true}",
+            "table 'twice' has no column subscription_name of type STRING, which this subscription writes",
+        ),
+        (
+            "bigquery: {table: sink.twice}",
+            "table 'twice' has no column data of type BYTES or STRING or JSON, which this subscription writes",
+        ),
+        ("bigquery: {table: letters, drop_unknown_fields: true}", "add use_table_schema or remove it"),
+        ("bigquery: {table: letters, use_topic_schema: true}", "unknown key; did you mean 'use_table_schema'?"),
+        ("{ack_deadline_seconds: 300, cloud_storage: {bucket: plant-archiv}}", "did you mean 'plant-archive'?"),
+        ("cloud_storage: {bucket: plant-archive}", "set it to 300 or more"),
+        (
+            "{ack_deadline_seconds: 600, cloud_storage: {bucket: plant-archive, write_metadata: true}}",
+            "text files hold payloads alone; use format avro or remove it",
+        ),
+        ("{ack_deadline_seconds: 600, cloud_storage: {bucket: plant-archive, suffix: a/}}", "must match"),
+        ("push: {endpoint: http://example.com}", "must match ^https://"),
+        ("push: {endpoint: https://example.com, audience: a}", "needs a service_account"),
+        (
+            "{bigquery: {table: letters}, push: {endpoint: https://example.com}}",
+            "bigquery and push: a subscription delivers one way; make another for each",
+        ),
+        (
+            "{bigquery: {table: letters}, enable_exactly_once_delivery: true}",
+            "Pub/Sub has it for pulling only, not for bigquery",
+        ),
+        (
+            "{bigquery: {table: letters}, consumer_service: {name: archive, lookup: {key: subscription}}}",
+            "with bigquery there is nothing left to pull; remove one of the two",
+        ),
+    ],
+)
+def test_what_pub_sub_could_not_deliver_is_refused(tmp_path: Path, export: str, expected: str) -> None:
+    keys = export[1:-1] if export.startswith("{") else export
+    whole = f"        - {{name: readings-archive, topic: readings, {keys}}}\n"
+    text = with_sinks("").replace("        - name: readings-archive\n          topic: readings\n", whole)
+    assert any(expected in problem for problem in problems(tmp_path, text)), problems(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [
+        ("{name: v, dataset: snk, query: SELECT 1}", "no dataset 'snk' here; did you mean 'sink'?"),
+        ("{name: letters, dataset: sink, query: SELECT 1}", "'letters' is declared already; keep one"),
+        ("{name: v, dataset: sink}", "has a query or deduplicate, and not both"),
+        (
+            "{name: v, dataset: sink, query: SELECT 1, deduplicate: {table: letters, key: [data], order_by: [data]}}",
+            "has a query or deduplicate, and not both",
+        ),
+        (
+            "{name: v, dataset: sink, deduplicate: {table: leters, key: [data], order_by: [data]}}",
+            "no table 'leters' here; did you mean 'letters'?",
+        ),
+        (
+            "{name: v, dataset: sink, deduplicate: {table: letters, key: [mesage_id], order_by: [data]}}",
+            "deduplicate.key[0]: no column 'mesage_id' in table 'letters'; did you mean 'message_id'?",
+        ),
+        (
+            "{name: v, dataset: sink, deduplicate: {table: letters, key: [data], order_by: [at]}}",
+            "deduplicate.order_by[0]: no column 'at' in table 'letters'",
+        ),
+        ("{name: v, dataset: sink, query: SELECT * FROM sink.v}", "'sink.v' is made of this view in turn"),
+    ],
+)
+def test_a_view_is_made_of_what_is_there(tmp_path: Path, view: str, expected: str) -> None:
+    found = problems(
+        tmp_path, with_sinks(EXPORT).replace("      bigquery_views:\n", f"      bigquery_views:\n        - {view}\n")
+    )
+    assert len(found) == 1, found
+    assert expected in found[0]

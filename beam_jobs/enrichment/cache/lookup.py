@@ -72,8 +72,8 @@ class Lookup:
         if near.ageing:
             self.statistics.count(self._memory.name, "ageing", len(near.ageing))
             self._refresher.ask(near.ageing)
-        missing = [key for key in keys if key not in found]
-        if missing:
+        if len(found) < len(keys):
+            missing = [key for key in keys if key not in found]
             self.statistics.count(self._memory.name, "miss", len(missing))
             far = self._flights.share(missing, self._from_afar)
             self.statistics.count(self._memory.name, "stale", sum(one.endswith(STALE) for one in far.values()))

@@ -55,8 +55,8 @@ def enriched(event: Event) -> bytes:
     facts = {"ce-id": event.identity, "ce-subject": event.device, "ce-time": envelope.timestamp(after_noon(event.at))}
     raw = envelope.data(orjson.dumps(event.numbers)) + envelope.attributes(facts)
     raw += envelope.publish_time(after_noon(event.published))
-    windows = Windows(WINDOW, LATENESS, "forward", NOON.timestamp)
-    return raw + windows.block(facts["ce-time"], envelope.parse(raw))
+    windows = Windows(WINDOW, LATENESS, "forward")
+    return raw + windows.block(windows.of(facts["ce-time"]), int(after_noon(event.published).timestamp()))
 
 
 class Collected(beam.DoFn):
@@ -103,6 +103,7 @@ class Stream:
         _ = (
             pipeline
             | self.steps.advance_watermark_to_infinity()
+            | "In batches" >> beam.Map(lambda message: [message])
             | RollUp(CONFIG, rollups, unending=True)
             | beam.ParDo(Collected(run))
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from beam_jobs.enrichment.keys import attribute_keys, payload_keys
+from beam_jobs.enrichment.keys import attribute_key, payload_key
 from bridge import envelope
 
 
@@ -14,7 +14,7 @@ def parsed(payload: bytes = b"", **attributes: str) -> Any:
 
 def test_an_attribute_names_the_device() -> None:
     messages = [parsed(device="d"), parsed(other="x"), parsed(device="")]
-    assert attribute_keys("device")(messages, [one.attributes for one in messages]) == ["d", "", ""]
+    assert [attribute_key("device")(one, one.attributes) for one in messages] == ["d", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,5 @@ def test_an_attribute_names_the_device() -> None:
     ],
 )
 def test_a_pointer_names_text_or_a_whole_number_in_the_payload(pointer: str, payload: bytes, key: str) -> None:
-    assert payload_keys(pointer)([parsed(payload)], []) == [key]
+    message = parsed(payload)
+    assert payload_key(pointer)(message, message.attributes) == key

@@ -194,8 +194,8 @@ def collected_by(name: str) -> Graph:
     def build(pipeline: beam.Pipeline, edges: Any) -> None:
         rollups = CONFIG.rollups
         assert rollups is not None
-        messages = pipeline | edges.read("")
-        _ = messages | RollUp(CONFIG, rollups, edges.unending) | beam.ParDo(Collected(-1))
+        batches = pipeline | edges.read("") | "In batches" >> beam.Map(lambda message: [message])
+        _ = batches | RollUp(CONFIG, rollups, edges.unending) | beam.ParDo(Collected(-1))
 
     return Graph(name, build)
 

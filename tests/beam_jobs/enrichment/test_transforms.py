@@ -1,6 +1,7 @@
 """Whatever a lookup gives, each message goes on, is dead, or is held with its batch, as the policies say."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +50,30 @@ def test_a_known_device_adds_its_record_and_the_window(register: Register) -> No
     facts = attributes(out[len(raw) :])
     assert facts.pop("window.late", "true") == "true"
     assert facts == {"device.location": "hall", "enrichment.status": "ok"} | WINDOW
+
+
+@pytest.mark.parametrize("published_after", [0.0, 179.0, 180.0, 181.0])
+@pytest.mark.parametrize("read_after", [0.0, 170.0, 175.0, 181.0, 86_400.0])
+def test_late_is_what_pubsub_took_late_however_long_the_job_takes_to_get_to_it(
+    published_after: float, read_after: float, register: Register
+) -> None:
+    """With windows of 60 s and lateness of 120 s an event at the start of its window is late after 180 s."""
+    start = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    raw = message(ce_subject="known", ce_time=envelope.timestamp(start))
+    raw += envelope.publish_time(start + timedelta(seconds=published_after))
+    for after in (max(read_after, published_after), published_after - 5):  # Pub/Sub's clock may be ahead of ours
+        now = (start + timedelta(seconds=after)).timestamp()
+        stage = Enricher(Lookup(register), config(allowed_lateness_seconds=120), lambda now=now: now)
+        (out,) = stage([raw]).messages
+        assert ("window.late" in attributes(out)) == (published_after >= 180)
+
+
+def test_a_message_without_time_of_publishing_is_late_by_the_clock(register: Register) -> None:
+    end = datetime(2026, 1, 2, 3, 5, tzinfo=UTC).timestamp()
+    for now, late in ((end + 59.5, False), (end + 60.5, True)):
+        stage = Enricher(Lookup(register), config(allowed_lateness_seconds=60), lambda now=now: now)
+        (out,) = stage([message(ce_subject="known")]).messages
+        assert ("window.late" in attributes(out)) == late
 
 
 def test_one_lookup_is_made_for_all_messages_of_a_batch(register: Register) -> None:

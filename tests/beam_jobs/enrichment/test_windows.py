@@ -1,7 +1,6 @@
 """A message's window follows from its event time; whether it is late, from when Pub/Sub took it. Nothing is dropped."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from apache_beam.metrics.execution import MetricsContainer
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beam_jobs.enrichment.config import OnLate
-from beam_jobs.enrichment.windows import CACHED_WINDOWS, Windows
+from beam_jobs.enrichment.windows import CACHED, Windows
 from beam_jobs.errors import CannotSucceed
 from bridge import envelope
 
@@ -19,20 +18,16 @@ NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def never() -> float:
-    raise AssertionError("the clock is not to be asked")
+def windows(seconds: int = 60, lateness: int = 30, on_late: OnLate = "forward") -> Windows:
+    return Windows(seconds, lateness, on_late)
 
 
-def windows(seconds: int = 60, lateness: int = 30, on_late: OnLate = "forward", clock: Any = never) -> Windows:
-    return Windows(seconds, lateness, on_late, clock)
-
-
-def published(moment: datetime) -> Any:
-    return envelope.parse(envelope.data(b"x") + envelope.publish_time(moment))
+def block(some: Windows, event_time: str, arrival: datetime) -> bytes:
+    return some.block(some.of(event_time), arrival.timestamp())
 
 
 def stamped(some: Windows, event: datetime, arrival: datetime) -> dict[str, str]:
-    return dict(envelope.parse(some.block(envelope.timestamp(event), published(arrival))).attributes)
+    return dict(envelope.parse(block(some, envelope.timestamp(event), arrival)).attributes)
 
 
 @given(
@@ -61,19 +56,6 @@ def test_late_begins_at_the_window_s_end_plus_the_allowed_lateness(after: float,
     assert stamped(windows(), NOON, arrival).get("window.late") == late
 
 
-def test_how_long_a_job_takes_to_get_to_a_message_makes_nothing_late() -> None:
-    day_later = NOON + timedelta(days=1)
-    assert "window.late" not in stamped(windows(clock=day_later.timestamp), NOON, NOON)
-
-
-def test_a_message_without_time_of_publishing_is_measured_by_the_clock() -> None:
-    bare = envelope.parse(envelope.data(b"x"))
-    times = iter([NOON.timestamp() + 89.5, NOON.timestamp() + 90.5])
-    some = windows(clock=times.__next__)
-    blocks = [envelope.parse(some.block(envelope.timestamp(NOON), bare)).attributes for _ in range(2)]
-    assert ["window.late" in block for block in blocks] == [False, True]
-
-
 def test_what_is_late_becomes_a_dead_letter_where_that_is_the_policy() -> None:
     some = windows(on_late="dead_letter")
     assert stamped(some, NOON, NOON)["window.start"] == "2026-01-02T12:00:00Z"
@@ -95,8 +77,26 @@ def test_what_is_late_becomes_a_dead_letter_where_that_is_the_policy() -> None:
 )
 def test_what_is_no_time_or_has_no_window_is_said(event_time: str) -> None:
     with pytest.raises(CannotSucceed, match="ce-time") as caught:
-        windows().block(event_time, published(NOON))
+        windows().of(event_time)
     assert caught.value.reason == "invalid_event_time"
+
+
+@pytest.mark.parametrize(
+    "same_second", ["2026-01-02T12:00:00+02:00", "2026-01-02T12:00:00.5-11:30", "2026-01-02T12:00:00+00:00:30"]
+)
+def test_the_same_digits_in_another_time_zone_are_another_time(same_second: str) -> None:
+    some = windows()
+    for event_time in ("2026-01-02T12:00:00Z", same_second, "2026-01-02T12:00:00Z", same_second):
+        start = envelope.moment(dict(envelope.parse(block(some, event_time, NOON)).attributes)["window.start"])
+        assert start <= envelope.moment(event_time) < start + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("rest", ["", "x", ".5", "Zulu", "+25:00"])
+def test_a_known_second_makes_no_time_of_what_is_none(rest: str) -> None:
+    some = windows()
+    some.of("2026-01-02T12:00:00Z")
+    with pytest.raises(CannotSucceed, match="ce-time"):
+        some.of(f"2026-01-02T12:00:00{rest}")
 
 
 def test_early_years_have_four_digits_as_rfc_3339_wants() -> None:
@@ -105,16 +105,15 @@ def test_early_years_have_four_digits_as_rfc_3339_wants() -> None:
 
 def test_a_window_is_encoded_once() -> None:
     some = windows()
-    first, second = (some.block(envelope.timestamp(NOON + timedelta(seconds=at)), published(NOON)) for at in (0, 59))
+    first, second = (block(some, envelope.timestamp(NOON + timedelta(seconds=at)), NOON) for at in (0, 59))
     assert first is second
 
 
 def test_windows_kept_are_bounded_and_right_beyond_the_bound() -> None:
     some = windows(1)
-    for number in range(CACHED_WINDOWS + 2):
+    for number in range(CACHED + 2):
         event = NOON + timedelta(seconds=number)
-        block = some.block(envelope.timestamp(event), published(event))
-        assert envelope.moment(envelope.parse(block).attributes["window.start"]) == event
+        assert envelope.moment(stamped(some, event, event)["window.start"]) == event
 
 
 @pytest.mark.parametrize("on_late", ["forward", "dead_letter"])

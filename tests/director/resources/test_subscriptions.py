@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from director.documents import Blueprint
+from director.documents import Blueprint, load
 from director.resources.base import Wanted
-from director.resources.catalogue import wanted
+from director.resources.catalogue import providers, wanted
 from director.resources.clients import Clients
-from director.resources.plan import change
-from director.resources.subscriptions import Backoff, DeadLetters, State, Subscriptions
+from director.resources.plan import change, layers
+from director.resources.provisioner import Provisioner
+from director.resources.retries import Retries
+from director.resources.subscriptions import Backoff, Calls, DeadLetters, State, Subscriptions
 from director.resources.topics import Topics
 
 
@@ -102,3 +105,126 @@ def test_a_deleted_one_is_gone(subscriptions: Subscriptions, plain: Wanted[State
     subscriptions.create(plain)
     subscriptions.delete(plain)
     assert subscriptions.observe(plain) is None
+
+
+SINKS = """\
+      bigquery_tables:
+        - {name: letters, dataset: telemetry, schema: [{name: data, type: BYTES}]}
+"""
+EXPORTS = """\
+        - name: dead-letters
+          topic: dead
+          bigquery: {table: letters}
+        - name: dead-files
+          topic: dead
+          ack_deadline_seconds: 120
+          cloud_storage: {bucket: BUCKET, prefix: dead/, suffix: .avro, max_duration: 2m, format: avro}
+"""
+
+
+@pytest.fixture
+def exporting(document: Path) -> Blueprint:
+    text = document.read_text()
+    bucket = load(document).architecture.dataflows["air"].resources.gcs_buckets[0].name
+    text = text.replace("      bigquery_datasets:\n", EXPORTS.replace("BUCKET", bucket) + "      bigquery_datasets:\n")
+    document.write_text(text.replace("      bigquery_tables:\n", SINKS))
+    return load(document)
+
+
+def exports(blueprint: Blueprint) -> tuple[Wanted[State], Wanted[State]]:
+    found = {each.full_name.rpartition("/")[2]: each for each in wanted(blueprint, "air")}
+    return found["dead-letters"], found["dead-files"]
+
+
+def test_an_export_comes_after_what_it_writes_to(exporting: Blueprint) -> None:
+    order = [[each.full_name for each in layer] for layer in layers(wanted(exporting, "air"))]
+    places = {name: index for index, names in enumerate(order) for name in names}
+    rows, files = exports(exporting)
+    assert rows.state.bigquery_config is not None
+    assert files.state.cloud_storage_config is not None
+    assert places[rows.full_name] > places[rows.state.bigquery_config.table]
+    assert places[files.full_name] > places[files.state.cloud_storage_config.bucket]
+
+
+def test_exports_are_applied_once_and_then_as_wanted(clients: Clients, exporting: Blueprint, retries: Retries) -> None:
+    loop = Provisioner(providers(clients, exporting), retries)
+    resources = wanted(exporting, "air")
+    assert {outcome.result for outcome in loop.apply(resources)} == {"created"}
+    assert {outcome.result for outcome in loop.apply(resources)} == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("drift", "told"),
+    [
+        (
+            {"use_table_schema": True, "drop_unknown_fields": True},
+            "letters -> P.telemetry.letters use_table_schema drop_unknown_fields",
+        ),
+        ({"use_table_schema": True}, "letters use_table_schema"),
+        (None, "P.telemetry.letters -> none"),
+    ],
+)
+def test_drift_of_rows_is_mended(
+    clients: Clients, exporting: Blueprint, retries: Retries, drift: dict[str, Any] | None, told: str
+) -> None:
+    Provisioner(providers(clients, exporting), retries).apply(wanted(exporting, "air"))
+    letters, _ = exports(exporting)
+    assert letters.state.bigquery_config is not None
+    config = replace(letters.state.bigquery_config, **drift) if drift else None
+    mended(Subscriptions(clients.subscriber), letters, {"bigquery_config": config}, told, exporting)
+
+
+@pytest.mark.parametrize(
+    ("drift", "told"),
+    [
+        ({"prefix": "other/"}, "-> gs://P-archive/other/....avro as avro, each 2m"),
+        ({"suffix": ""}, "dead/... as avro"),
+        ({"max_duration": timedelta(minutes=1)}, "each 1m"),
+        ({"max_bytes": 5000}, "each 2m or 5000 bytes"),
+        ({"format": "text"}, "as text"),
+        ({"format": "avro with metadata"}, "as avro with metadata"),
+        (None, "-> none"),
+    ],
+)
+def test_drift_of_files_is_mended(
+    clients: Clients, exporting: Blueprint, retries: Retries, drift: dict[str, Any] | None, told: str
+) -> None:
+    Provisioner(providers(clients, exporting), retries).apply(wanted(exporting, "air"))
+    _, files = exports(exporting)
+    assert files.state.cloud_storage_config is not None
+    config = replace(files.state.cloud_storage_config, **drift) if drift else None
+    mended(Subscriptions(clients.subscriber), files, {"cloud_storage_config": config}, told, exporting)
+
+
+def mended(
+    subscriptions: Subscriptions, live: Wanted[State], drift: dict[str, Any], told: str, blueprint: Blueprint
+) -> None:
+    goal = replace(live, state=replace(live.state, **drift))
+    observed = subscriptions.observe(goal)
+    todo = change(goal, observed)
+    assert (todo.action, todo.fields) == ("update", set(drift))
+    assert told.replace("P", blueprint.architecture.project_id) in todo.reasons[0]
+    subscriptions.update(goal, observed, todo.fields)  # type: ignore[arg-type]
+    assert change(goal, subscriptions.observe(goal)).action == "none"
+
+
+def test_push_is_told_to_pub_sub_field_by_field(plain: Wanted[State]) -> None:
+    """As the client would send it: the local Pub/Sub refuses push."""
+
+    class Recorder:
+        def create_subscription(self, request: Any, **_: Any) -> None:
+            self.sent = request
+
+        def get_subscription(self, **_: Any) -> Any:
+            return self.sent
+
+    calls = Calls("https://example.com/push", "push@p.iam.gserviceaccount.com", "me", (("x-goog-version", "v1"),))
+    pushed = replace(plain, state=replace(plain.state, push_config=calls))
+    client: Any = Recorder()
+    subscriptions = Subscriptions(client)
+    subscriptions.create(pushed)
+    assert client.sent.push_config.push_endpoint == "https://example.com/push"
+    assert client.sent.push_config.oidc_token.service_account_email == "push@p.iam.gserviceaccount.com"
+    assert client.sent.push_config.oidc_token.audience == "me"
+    assert change(pushed, subscriptions.observe(pushed)).action == "none"
+    assert "x-goog-version=v1" in change(plain, subscriptions.observe(plain)).reasons[0]

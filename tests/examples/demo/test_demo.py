@@ -132,12 +132,16 @@ def test_ctrl_c_stops_everything_while_it_starts_too(start: Callable[..., Demo],
 
 
 @pytest.mark.timeout(180)
-def test_keep_leaves_everything_running_and_says_where(start: Callable[..., Demo]) -> None:
-    demo = start("--messages", "200", "--rate", "100", "--keep")
+def test_keep_leaves_everything_running_and_says_where(start: Callable[..., Demo], tmp_path: Path) -> None:
+    demo = start("--messages", "400", "--rate", "100", "--change-device", "--json", "result.json", "--keep")
     until(lambda: "Everything keeps running until Ctrl-C" in demo.said(), 120)
     until(lambda: "archive " in demo.said().rpartition("Ctrl-C")[2])
     exported = dict(re.findall(r"export (\w+)=(\S+)", demo.said()))
     assert exported.keys() >= {"PUBSUB_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST", "MQTT_BROKER_URL", "REDIS_URL"}
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert 0 < result["change_seconds"] < 60
+    assert result["lookups"]["process"]["hit"] > 0
+    assert result["lookups"]["firestore"]["found"] > 0
     pids = demo.pids()
     assert pids.keys() >= set(VICTIMS)
     demo.process.send_signal(signal.SIGINT)

@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
-from examples.demo.progress import Total, samples
+from examples.demo.addresses import Addresses
+from examples.demo.ledger import LedgerReader
+from examples.demo.progress import Progress, Total, samples
 from localcloud.ports import HOST, free_port
 
 PAGE = b"""# HELP bridge_published_total Messages Pub/Sub has.
@@ -14,6 +17,8 @@ PAGE = b"""# HELP bridge_published_total Messages Pub/Sub has.
 bridge_published_total 1234.0
 job_messages_total{outcome="out"} 1.2e+06
 job_messages_total{outcome="dead_lettered"} 3.0
+job_details_total{name="process_hit"} 40.0
+job_details_total{name="firestore_found"} 2.0
 """
 
 
@@ -40,7 +45,16 @@ def test_samples_are_read_with_their_labels(port: int) -> None:
         "bridge_published_total": 1234.0,
         'job_messages_total{outcome="out"}': 1_200_000.0,
         'job_messages_total{outcome="dead_lettered"}': 3.0,
+        'job_details_total{name="process_hit"}': 40.0,
+        'job_details_total{name="firestore_found"}': 2.0,
     }
+
+
+def test_layers_of_the_cache_are_told_apart(port: int, tmp_path: Path) -> None:
+    addresses = Addresses(*(port for _ in Addresses.__slots__))
+    progress = Progress(addresses, LedgerReader(tmp_path / "none"))
+    progress.snapshot()
+    assert progress.lookups() == {"process": {"hit": 40}, "redis": {}, "firestore": {"found": 2}}
 
 
 def test_nobody_there_has_no_samples() -> None:

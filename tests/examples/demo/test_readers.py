@@ -35,6 +35,7 @@ def test_the_archive_gives_every_copy_of_every_line(cloud: LocalCloud) -> None:
     archive = Archive()
     at = first.time_created.timestamp()
     assert archive.arrivals() == {"run-1": [at], "run-2": [at]}
+    bucket.blob("environment/_manifest/date=2026-01-02/hour=03/a.jsonl").upload_from_string(b'{"name": "a"}')
     second = bucket.blob("environment/hall-2/b.jsonl.gz")
     second.upload_from_string(archived("run-2"))
     assert archive.arrivals() == {"run-1": [at], "run-2": [at, second.time_created.timestamp()]}

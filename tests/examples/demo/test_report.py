@@ -16,7 +16,8 @@ ROWS = {"run-1": [100.5], "run-2": [101.0, 102.0], "run-3": [101.0]}
 LINES = {"run-1": [103.0], "run-2": [104.0], "run-3": [105.0]}
 LETTERS = [DeadLetter("run-4", "bridge", "not_json")]
 COUNTED = Snapshot(published=4, bridged=3, enriched=3, rows=4, archived=3, dead_lettered=1)
-RESULT = Result(reconcile(SENT, ROWS, LINES, LETTERS), COUNTED, LETTERS, 1, 12.3456, {"bridge": 2})
+LOOKUPS = {"process": {"hit": 7, "miss": 2}, "firestore": {"found": 1, "absent": 1, "ms_sum": 12}}
+RESULT = Result(reconcile(SENT, ROWS, LINES, LETTERS), COUNTED, LETTERS, 1, 12.3456, {"bridge": 2}, LOOKUPS, 0.25)
 
 
 def test_the_object_for_programs() -> None:
@@ -34,6 +35,8 @@ def test_the_object_for_programs() -> None:
         "seconds": 12.346,
         "latency": {"bigquery": {"p50": 1000.0, "p99": 1000.0}, "archive": {"p50": 4000.0, "p99": 5000.0}},
         "restarts": {"bridge": 2},
+        "lookups": LOOKUPS,
+        "change_seconds": 0.25,
     }
 
 
@@ -55,3 +58,12 @@ def test_the_table_for_people_names_what_is_lost_and_why_letters_are_dead() -> N
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "run-1, run-2, run-3" in text
     assert "bridge: not_json 1" in text
+
+
+def test_the_table_for_people_says_where_devices_were_found_and_when_a_change_was_seen() -> None:
+    console = Console(file=io.StringIO(), width=150)
+    show(console, RESULT)
+    rows = [" ".join(line.replace("│", " ").split()) for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert "devices asked of process 9 hit 7, miss 2" in rows
+    assert "devices asked of firestore 2 absent 1, found 1" in rows
+    assert "a changed device 0.25 s until an enriched message said so" in rows

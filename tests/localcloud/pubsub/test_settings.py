@@ -66,7 +66,7 @@ def test_values_out_of_range_are_refused(wanted: dict[str, Any]) -> None:
     ("wanted", "named"),
     [
         ({"push_config": PushConfig(push_endpoint="https://example.com")}, "push"),
-        ({"bigquery_config": BigQueryConfig(table="p.d.t")}, "bigquery_config"),
+        ({"bigquery_config": BigQueryConfig(table="p.d.t", use_topic_schema=True)}, "use_topic_schema"),
     ],
 )
 def test_what_does_not_exist_here_is_named(wanted: dict[str, Any], named: str) -> None:
