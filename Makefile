@@ -24,7 +24,7 @@ $(READY): requirements.lock pyproject.toml Makefile
 broker:
 	@sh examples/demo/install-mosquitto.sh
 
-demo: setup ## the whole platform on this machine: ARGS="--messages N --rate R --json FILE --keep"
+demo: setup ## the whole platform on this machine: ARGS="--messages N --rate R --change-device --json FILE --keep"
 	@$(RUN) -m examples.demo $(ARGS)
 
 test: setup ## all tests

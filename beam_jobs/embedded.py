@@ -14,6 +14,7 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,14 +78,19 @@ class Metrics:
 
     @classmethod
     def of(cls, query: Mapping[str, Sequence[Any]]) -> "Metrics":
-        details = _in(DETAILS, query["counters"])
-        for name, one in _in(DETAILS, query["distributions"]).items():
-            details |= {f"{name}_sum": one.sum, f"{name}_count": one.count}
-        return cls(_in(NAMESPACE, query["counters"]), details)
+        details = _summed(DETAILS, query["counters"], "", lambda found: found)
+        details |= _summed(DETAILS, query["distributions"], "_sum", lambda found: found.sum)
+        details |= _summed(DETAILS, query["distributions"], "_count", lambda found: found.count)
+        return cls(_summed(NAMESPACE, query["counters"], "", lambda found: found), details)
 
 
-def _in(namespace: str, results: Sequence[Any]) -> dict[str, Any]:
-    return {one.key.metric.name: one.committed for one in results if one.key.metric.namespace == namespace}
+def _summed(namespace: str, results: Sequence[Any], suffix: str, number: Callable[[Any], int]) -> dict[str, int]:
+    """By name: several steps may count under one."""
+    sums: Counter[str] = Counter()
+    for one in results:
+        if one.key.metric.namespace == namespace:
+            sums[one.key.metric.name + suffix] += number(one.committed)
+    return dict(sums)
 
 
 class EmbeddedEngine:

@@ -4,65 +4,67 @@
 own earlier write, whose answer was lost; any other checksum is a conflict.
 """
 
-import base64
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
-import google_crc32c
+from apache_beam.metrics import Metrics
 from google.api_core.exceptions import GoogleAPICallError, PreconditionFailed, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from requests.exceptions import RequestException
 
 from beam_jobs.archive.objects import ArchiveObject
 from beam_jobs.errors import CannotSucceed, Misconfigured, RetryLater
+from beam_jobs.stages import DETAILS
 
 UPLOADS = 8
 UPLOAD_SECONDS = 60.0
 CONFIGURATION = (401, 403, 404)
+FAILURES = (GoogleAPICallError, GoogleAuthError, RetryError, RequestException, InvalidResponse, DataCorruption)
 
 
 class Bucket:
     """Writes objects to one bucket, several at once."""
 
+    already_there = Metrics.counter(DETAILS, "archive_already_there")
+
     def __init__(self, client: storage.Client, name: str) -> None:
         self._bucket = client.bucket(name)
         self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
 
-    def write(self, objects: list[ArchiveObject]) -> dict[str, CannotSucceed]:
+    def write(self, objects: Sequence[ArchiveObject]) -> dict[str, CannotSucceed]:
         """Writes all; gives conflicts by object name. Raises RetryLater or Misconfigured."""
         outcomes = list(self._uploads.map(self._write, objects))
-        return {one.name: outcome for one, outcome in zip(objects, outcomes, strict=True) if outcome is not None}
+        self.already_there.inc(outcomes.count("already there"))
+        return {one.name: found for one, found in zip(objects, outcomes, strict=True) if not isinstance(found, str)}
 
-    def _write(self, one: ArchiveObject) -> CannotSucceed | None:
+    def _write(self, one: ArchiveObject) -> Literal["new", "already there"] | CannotSucceed:
         blob = self._bucket.blob(one.name)
-        blob.metadata = one.metadata
+        blob.metadata = one.metadata or None
         try:
             blob.upload_from_string(
                 one.content,
-                content_type="application/gzip",
+                content_type=one.content_type,
                 if_generation_match=0,
                 checksum="crc32c",
                 timeout=UPLOAD_SECONDS,
             )
         except PreconditionFailed:
-            return self._conflict(blob, one)
-        except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:
+            return self._met(blob, one)
+        except FAILURES as error:
             raise _reaction(error, self._bucket.name) from error
-        return None
+        return "new"
 
-    def _conflict(self, blob: Any, one: ArchiveObject) -> CannotSucceed | None:
+    def _met(self, blob: Any, one: ArchiveObject) -> Literal["already there"] | CannotSucceed:
         try:
             blob.reload(timeout=UPLOAD_SECONDS)
-        except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:
+        except FAILURES as error:
             raise _reaction(error, self._bucket.name) from error
-        if blob.crc32c == _crc32c(one.content):
-            return None
+        if blob.crc32c == one.crc32c:
+            return "already there"
         return CannotSucceed(f"{one.name} exists with other content", "archive_conflict")
-
-
-def _crc32c(content: bytes) -> str:
-    return base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
 
 
 def _reaction(error: Exception, bucket: str) -> RetryLater:

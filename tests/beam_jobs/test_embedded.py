@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import apache_beam as beam
 import pytest
+from apache_beam.metrics import Metrics as BeamMetrics
 
 from beam_jobs.embedded import BatchLimits, EmbeddedEngine, Graph
 from beam_jobs.errors import CannotSucceed, RetryLater
 from beam_jobs.messages import PublishFn
 from beam_jobs.progress import Progress
-from beam_jobs.stages import Result, Run
+from beam_jobs.stages import DETAILS, NAMESPACE, Result, Run
 from beam_jobs.subscription import Subscription
 from bridge import envelope
 from director.endpoints import channel
@@ -181,3 +182,24 @@ def test_a_dead_letter_that_cannot_be_written_is_not_acknowledged(
     letters: list[Any] = []
     eventually(lambda: letters.extend(dead.take()) or letters)
     assert ids(letters) == ["1"]
+
+
+class TwiceFn(beam.DoFn):
+    """Counts what it sees under a name that another step counts under too."""
+
+    seen = BeamMetrics.counter(NAMESPACE, "seen")
+    sizes = BeamMetrics.distribution(DETAILS, "sizes")
+
+    def process(self, message: bytes) -> Iterator[bytes]:
+        self.seen.inc()
+        self.sizes.update(len(message))
+        yield message
+
+
+def test_what_several_steps_count_under_one_name_is_added_up() -> None:
+    def build(pipeline: beam.Pipeline, edges: Any) -> None:
+        _ = pipeline | edges.read("") | "One" >> beam.ParDo(TwiceFn()) | "Two" >> beam.ParDo(TwiceFn())
+
+    metrics = Graph("twice", build).run([b"1", b"22", b"333"])
+    assert metrics.outcomes == {"seen": 6}
+    assert metrics.details == {"sizes_sum": 12, "sizes_count": 6}

@@ -22,6 +22,7 @@ from beam_jobs.warehouse.pipeline import build as build_warehouse
 
 EDGES = {"subscription": "projects/project-x/subscriptions/in", "dead_letter_topic": "projects/project-x/topics/dead"}
 NAME = attrgetter("unique_name")
+PAR_DO = "beam:transform:pardo:v1"
 READ, WRITE = "beam:transform:pubsub_read:v1", "beam:transform:pubsub_write:v1"
 JOBS: list[Any] = [
     (
@@ -85,3 +86,17 @@ def test_dataflow_gets_its_own_source_and_sink_under_stable_names(
     for name in (config.subscription, *pubsub_topics):
         assert name.encode() in payloads
     assert not any("_from_proto_str" in transform.unique_name for transform in transforms)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_what_holds_state_of_the_archive_keeps_its_name_so_that_a_running_job_can_be_replaced(tmp_path: Path) -> None:
+    (job,) = (job for job in JOBS if job[0] is build_archive)
+    transforms = submitted(*job[:2], tmp_path).components.transforms.values()
+    parts = {"/".join(name.split("/")[:2]) for name in map(NAME, transforms) if name.startswith("Archive/")}
+    assert parts == {f"Archive/{part}" for part in ("Gather", "Hold", "Settle", "Write", "Dead letters")}
+    (hold,) = [one for one in transforms if one.spec.urn == PAR_DO and b"age" in one.spec.payload]
+    assert hold.unique_name == "Archive/Hold"
+    kept = beam_runner_api_pb2.ParDoPayload.FromString(hold.spec.payload)
+    assert sorted(kept.state_specs) == ["blobs", "held"]
+    assert sorted(kept.timer_family_specs) == ["ts-age", "ts-end"]

@@ -1,9 +1,8 @@
 """However an upload fails, there is one object in the end, or a conflict someone hears of."""
 
-from collections.abc import Iterator
+import random
 
 import pytest
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from beam_jobs.archive.objects import ArchiveObject
@@ -15,18 +14,6 @@ from localcloud.faults import Fault
 ONE = ArchiveObject("a/b.jsonl.gz", b"content", {"count": "1"})
 
 
-@pytest.fixture
-def client(cloud: LocalCloud) -> Iterator[storage.Client]:
-    made = storage.Client("test-project", credentials=AnonymousCredentials())
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def bucket(client: storage.Client, request: pytest.FixtureRequest) -> storage.Bucket:
-    return client.create_bucket(f"sink-{abs(hash(request.node.name)):x}")
-
-
 def stored(bucket: storage.Bucket) -> list[bytes]:
     return [blob.download_as_bytes() for blob in bucket.list_blobs()]
 
@@ -34,7 +21,8 @@ def stored(bucket: storage.Bucket) -> list[bytes]:
 def test_an_object_is_written_with_its_metadata(client: storage.Client, bucket: storage.Bucket) -> None:
     assert Bucket(client, bucket.name).write([ONE]) == {}
     assert stored(bucket) == [b"content"]
-    assert bucket.get_blob(ONE.name).metadata == {"count": "1"}
+    found = bucket.get_blob(ONE.name)
+    assert (found.metadata, found.content_type) == ({"count": "1"}, "application/gzip")
 
 
 def test_b6_a_lost_answer_leaves_one_object(cloud: LocalCloud, client: storage.Client, bucket: storage.Bucket) -> None:
@@ -56,6 +44,19 @@ def test_b6_writing_the_same_again_changes_nothing(client: storage.Client, bucke
     for _ in range(2):
         assert Bucket(client, bucket.name).write([ONE]) == {}
     assert bucket.get_blob(ONE.name).metageneration == 1
+
+
+def test_b6_an_object_too_large_for_one_request_is_written_once_too(
+    cloud: LocalCloud, client: storage.Client, bucket: storage.Bucket
+) -> None:
+    large = ArchiveObject("a/large", random.Random(1).randbytes(9_000_000), {"count": "1"})
+    struck = len(cloud.faults.log)
+    cloud.faults.add(Fault(method="storage.objects.*", when="after", resource="/upload*", calls=2))
+    for _ in range(2):
+        assert Bucket(client, bucket.name).write([large]) == {}
+    assert len(cloud.faults.log) == struck + 2  # the answers to its beginning and to its end
+    assert stored(bucket) == [large.content]
+    assert bucket.get_blob(large.name).metageneration == 1
 
 
 def test_b6_other_content_under_the_name_is_a_conflict_and_stays(
