@@ -1,35 +1,45 @@
-"""Envelope -> row: columns from attributes, payload and envelope, as protobuf bytes of a schema made of them. Pure.
+"""Envelope -> row: the columns' values as protobuf bytes of a schema made of the columns. Pure.
 
-Types follow BigQuery's mapping for the Storage Write API
-(https://cloud.google.com/bigquery/docs/supported-data-types): TIMESTAMP as int64 microseconds, JSON as text.
+Encoding is the job's hot path, so everything that does not depend on the message is done once: how a value is read, by
+which conversion, and which Python type needs none. Constants are encoded once per batch and appended: serialised
+protobufs may be concatenated.
 """
 
-import base64
-import math
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from apache_beam.metrics import Metrics
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from beam_jobs.errors import CannotSucceed
+from beam_jobs.stages import DETAILS
 from beam_jobs.warehouse.config import Column
-from bridge import envelope
-from director.fields import pointer_parts
+from beam_jobs.warehouse.origins import Facts, Get, grouped
+from beam_jobs.warehouse.values import CONVERSIONS, Conversion, elements
+
+log = logging.getLogger(__name__)
 
 _F = descriptor_pb2.FieldDescriptorProto
 _PROTO_TYPES = {
-    "STRING": _F.TYPE_STRING,
+    **dict.fromkeys(("STRING", "JSON", "GEOGRAPHY", "DATETIME", "TIME", "NUMERIC", "BIGNUMERIC"), _F.TYPE_STRING),
     "INT64": _F.TYPE_INT64,
+    "TIMESTAMP": _F.TYPE_INT64,
+    "DATE": _F.TYPE_INT32,
     "FLOAT64": _F.TYPE_DOUBLE,
     "BOOL": _F.TYPE_BOOL,
-    "TIMESTAMP": _F.TYPE_INT64,
     "BYTES": _F.TYPE_BYTES,
-    "JSON": _F.TYPE_STRING,
 }
-_NO_DOCUMENT = object()
-_INT64 = range(-(2**63), 2**63)
+_LABELS = {"NULLABLE": _F.LABEL_OPTIONAL, "REQUIRED": _F.LABEL_REQUIRED, "REPEATED": _F.LABEL_REPEATED}
+# What protobuf takes as it is. JSON text comes as the bytes of the payload; a float that JSON gave is finite.
+_AS_IS = {"STRING": str, "INT64": int, "BOOL": bool, "BYTES": bytes, "JSON": bytes}
+_INVALID = (TypeError, ValueError, OverflowError)
+LOG_SECONDS = 60.0  # between two lines about values of one column that became null; the counter has them all
+_quiet_until: dict[str, float] = {}
+_LONGEST_VALUE = 100  # characters of a value, and of what is wrong with it, that an error shows
 
 
 class RowEncoder:
@@ -37,167 +47,139 @@ class RowEncoder:
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
         self.descriptor = _descriptor(columns)
-        self._row = _message_class(self.descriptor)
-        self._columns = [(column, _origin(column), _CONVERSIONS[column.type]) for column in columns]
-        self._parses_payload = any(column.pointer is not None or column.envelope == "payload" for column in columns)
+        self.row_class = _message_class(self.descriptor)
+        self._constants = _Constants(self.row_class, [column for column in columns if _constant(column)])
+        self._columns = {column.name: column for column in columns}
+        self._groups = _groups([column for column in columns if not _constant(column)])
 
-    def encode(self, message: Any, now: datetime) -> bytes:
-        """The row of a `PubsubMessage`. Raises CannotSucceed with column, value and reason."""
-        facts = _Facts(message, _document(message.data) if self._parses_payload else _NO_DOCUMENT, now)
+    def encode(self, raw: bytes, now: datetime) -> bytes:
+        """The row of a serialised `PubsubMessage`. Raises CannotSucceed with column, value and reason."""
+        facts = Facts(raw, now)
         values: dict[str, Any] = {}
-        for column, origin, convert in self._columns:
-            value = origin(facts)
-            if value is None:
-                if column.mode == "REQUIRED":
-                    raise CannotSucceed(f"column {column.name}: REQUIRED, and there is none", "missing_value")
-                continue
+        for getter, steps in self._groups:
+            get = getter(facts)
+            for name, key, as_is, convert, absent, column in steps:
+                value = None
+                try:
+                    value = get(key)
+                    if type(value) is as_is:
+                        values[name] = value
+                    elif value is not None:
+                        values[name] = convert(value)
+                    elif absent is not None:
+                        values[name] = absent()
+                except _INVALID as error:
+                    _refuse(column, value, error)
+        try:
+            row = self.row_class(**values)
+        except _INVALID:
+            row = self._one_by_one(values)
+        return row.SerializePartialToString() + self._constants.block(now)  # type: ignore[no-any-return]
+
+    def _one_by_one(self, values: dict[str, Any]) -> Any:
+        """A row of values one of which protobuf does not take: an integer beyond 64 bits, text that is no Unicode."""
+        row = self.row_class()
+        for name, value in values.items():
             try:
-                values[column.name] = convert(value)
-            except (TypeError, ValueError, OverflowError) as error:
-                reason = f"column {column.name}: {str(value)[:100]!r} is no {column.type}: {error}"
-                raise CannotSucceed(reason, "invalid_value") from error
-        return self._row(**values).SerializeToString()  # type: ignore[no-any-return]
+                row.MergeFrom(self.row_class(**{name: value}))
+            except _INVALID as error:
+                _refuse(self._columns[name], value, error)
+        return row
 
 
-class _Facts:
-    """What columns can come from."""
-
-    __slots__ = ("document", "message", "now")
-
-    def __init__(self, message: Any, document: Any, now: datetime) -> None:
-        self.message = message
-        self.document = document
-        self.now = now
+# What is done for a column: its name, the key its value is got by, the Python type that needs no conversion, the
+# conversion, and what to do without a value. A plain tuple: it is unpacked for every value.
+_Step = tuple[str, Any, type | None, Conversion, Callable[[], Any] | None, Column]
+Groups = list[tuple[Callable[[Facts], Get], list[_Step]]]
 
 
-def _origin(column: Column) -> Callable[[_Facts], Any]:
-    """How a column's value is read; None where there is none."""
-    if column.attribute is not None:
-        name = column.attribute
-        return lambda facts: facts.message.attributes.get(name)
-    if column.pointer is not None:
-        parts = pointer_parts(column.pointer)
-        return lambda facts: _pointed(facts.document, parts)
-    if column.envelope is not None:
-        return _ENVELOPE_PARTS[column.envelope]
-    return lambda facts: column.literal
+def _groups(columns: list[Column]) -> Groups:
+    """Columns by where they are read from, each with what is done for it."""
+    made: dict[str, tuple[Callable[[Facts], Get], list[_Step]]] = {}
+    for column in columns:
+        name, key, getter = grouped(column)
+        step = column.name, key, _as_is(column), _conversion(column), _absent(column), column
+        made.setdefault(name, (getter, []))[1].append(step)
+    return list(made.values())
 
 
-_ENVELOPE_PARTS: Mapping[str, Callable[[_Facts], Any]] = {
-    "attributes": lambda facts: dict(facts.message.attributes),
-    "payload": lambda facts: _base64(facts.message.data) if facts.document is _NO_DOCUMENT else facts.document,
-    "publish_time": lambda facts: facts.message.publish_time.ToDatetime(tzinfo=UTC),
-    "message_id": lambda facts: facts.message.message_id,
-    "now": lambda facts: facts.now,
-}
+def _conversion(column: Column) -> Conversion:
+    convert = CONVERSIONS[column.type]
+    return (lambda value: elements(value, convert)) if column.mode == "REPEATED" else convert
 
 
-def _pointed(document: Any, parts: Sequence[str]) -> Any:
-    """What a JSON pointer's parts lead to, or None."""
-    for part in parts:
-        if type(document) is dict:
-            document = document.get(part)
-        elif type(document) is list and part.isdecimal() and int(part) < len(document):
-            document = document[int(part)]
-        else:
-            return None
-    return None if document is _NO_DOCUMENT else document
+def _as_is(column: Column) -> type | None:
+    if column.mode == "REPEATED":
+        return None
+    if column.type == "FLOAT64" and all(origin.pointer is not None for origin in column.origins):
+        return float
+    return _AS_IS.get(column.type)
 
 
-def _base64(payload: bytes) -> str:
-    return base64.b64encode(payload).decode()
+def _absent(column: Column) -> Callable[[], Any] | None:
+    """What gives the value where there is none; None for nothing, which is null."""
+    if column.without_value == "dead_letter":
+        return lambda: _missing(column)
+    if column.without_value == "default":
+        value = column.constant(column.default)
+        return lambda: value
+    return None
 
 
-def _document(payload: bytes) -> Any:
+def _missing(column: Column) -> None:
+    what = "REQUIRED, and there is none" if column.mode == "REQUIRED" else "there is none"
+    raise CannotSucceed(f"column {column.name}: {what}", "missing_value")
+
+
+def _refuse(column: Column, value: Any, error: Exception) -> None:
+    if column.on_invalid == "dead_letter":
+        what = "" if value is None else f"{_shown(value)} is no {column.kind}: "
+        raise CannotSucceed(f"column {column.name}: {what}{str(error)[:_LONGEST_VALUE]}", "invalid_value") from error
+    Metrics.counter(DETAILS, "invalid_values_nulled").inc()
+    if time.monotonic() >= _quiet_until.get(column.name, 0.0):
+        _quiet_until[column.name] = time.monotonic() + LOG_SECONDS
+        log.warning("column %s is null: %s is no %s: %s", column.name, _shown(value), column.kind, error)
+
+
+def _shown(value: Any) -> str:
     try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return _NO_DOCUMENT
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    except TypeError:
+        text = type(value).__name__
+    return repr(text[:_LONGEST_VALUE])
 
 
-def _string(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float | dict | list):
-        return orjson.dumps(value).decode()
-    raise TypeError("no text")
+class _Constants:
+    """The columns that are the same for all rows of a batch: literals, and the time of writing."""
+
+    def __init__(self, row: Any, columns: list[Column]) -> None:
+        self._row = row
+        self._columns = columns
+        self._made = (datetime.min.replace(tzinfo=UTC), b"")
+
+    def block(self, now: datetime) -> bytes:
+        made = self._made
+        if made[0] is not now:
+            self._made = made = now, self._encoded(now)
+        return made[1]
+
+    def _encoded(self, now: datetime) -> bytes:
+        values = {
+            column.name: column.constant(now if column.literal is None else column.literal) for column in self._columns
+        }
+        return self._row(**values).SerializePartialToString()  # type: ignore[no-any-return]
 
 
-def _int64(value: Any) -> int:
-    number = value if isinstance(value, int) and not isinstance(value, bool) else _whole(value)
-    if number not in _INT64:
-        raise OverflowError("outside 64 bits")
-    return number
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, str):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    raise TypeError("no whole number")
-
-
-def _float64(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise TypeError("no number")
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError("not finite")
-    return number
-
-
-def _bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in ("true", "false"):
-        return bool(value == "true")
-    raise TypeError("neither true nor false")
-
-
-def _timestamp(value: Any) -> int:
-    """Microseconds since 1970; numbers are Unix seconds, text is RFC 3339."""
-    if isinstance(value, str):
-        value = envelope.moment(value)
-    if isinstance(value, datetime):
-        since = value - _EPOCH
-        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    micros = round(_float64(value) * 1_000_000)
-    if micros not in _TIMES:
-        raise OverflowError("outside the years 1 to 9999, in seconds")
-    return micros
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMES = range(-62_135_596_800_000_000, 253_402_300_800_000_000)  # microseconds, what BigQuery's TIMESTAMP holds
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        return base64.b64decode(value, validate=True)
-    raise TypeError("no base64 text")
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
-    "STRING": _string,
-    "INT64": _int64,
-    "FLOAT64": _float64,
-    "BOOL": _bool,
-    "TIMESTAMP": _timestamp,
-    "BYTES": _bytes,
-    "JSON": _json,
-}
+def _constant(column: Column) -> bool:
+    return not column.first_of and (column.literal is not None or column.envelope == "now")
 
 
 def _descriptor(columns: tuple[Column, ...]) -> Any:
     descriptor = descriptor_pb2.DescriptorProto(name="Row")
     for number, column in enumerate(columns, start=1):
-        label = _F.LABEL_REQUIRED if column.mode == "REQUIRED" else _F.LABEL_OPTIONAL
-        descriptor.field.add(name=column.name, number=number, type=_PROTO_TYPES[column.type], label=label)
+        descriptor.field.add(
+            name=column.name, number=number, type=_PROTO_TYPES[column.type], label=_LABELS[column.mode]
+        )
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""The writing of a batch: rows encoded, appended in one request, and what BigQuery refuses made dead letters."""
+"""The writing of a batch: rows encoded, appended in a few requests, and what cannot be a row made dead letters."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,6 @@ from beam_jobs.stages import Result, Stage
 from beam_jobs.warehouse.config import WarehouseConfig
 from beam_jobs.warehouse.rows import RowEncoder
 from beam_jobs.warehouse.storage_write import TableWriter
-from bridge import envelope
 from director.endpoints import channel
 
 STAGE = "warehouse"
@@ -31,23 +30,34 @@ class RowWriter:
         self._subscription = subscription
 
     def __call__(self, batch: Sequence[bytes]) -> Result:
-        now = datetime.now(UTC)
-        rows: list[bytes] = []
-        sources: list[bytes] = []
-        dead: list[bytes] = []
-        for raw in batch:
-            try:
-                rows.append(self._encoder.encode(envelope.parse(raw), now))
-                sources.append(raw)
-            except CannotSucceed as error:
-                dead.append(dead_letter(raw, STAGE, self._subscription, error))
+        rows, sources, dead = encoded(self._encoder, batch, self._subscription)
         refused = self._table.append(rows) if rows else {}
         for index, reason in refused.items():
-            dead.append(dead_letter(sources[index], STAGE, self._subscription, CannotSucceed(reason, "row_refused")))
+            error = CannotSucceed(reason, "row_refused")
+            dead.append(dead_letter(sources[index], STAGE, self._subscription, error))
         return Result(done=len(rows) - len(refused), dead_letters=dead)
+
+
+def encoded(
+    encoder: RowEncoder, batch: Sequence[bytes], subscription: str
+) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The rows of a batch, the message of each, and dead letters of the messages that make none."""
+    now = datetime.now(UTC)
+    rows: list[bytes] = []
+    sources: list[bytes] = []
+    dead: list[bytes] = []
+    for raw in batch:
+        try:
+            rows.append(encoder.encode(raw, now))
+            sources.append(raw)
+        except CannotSucceed as error:
+            dead.append(dead_letter(raw, STAGE, subscription, error))
+    return rows, sources, dead
 
 
 def open_row_writer(config: WarehouseConfig) -> Stage:
     encoder = RowEncoder(config.columns)
-    table = TableWriter(channel("bigquerystorage"), config.table, encoder.descriptor)
+    table = TableWriter(
+        channel("bigquerystorage"), config.table, config.columns, encoder.descriptor, config.on_schema_change
+    )
     return RowWriter(encoder, table, config.subscription)
