@@ -19,6 +19,7 @@ from apache_beam.transforms.window import GlobalWindow, GlobalWindows
 from apache_beam.typehints import KV, Tuple
 from apache_beam.utils.timestamp import Duration, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
+from isal import igzip
 
 from beam_jobs.archive.config import ArchiveConfig
 from beam_jobs.archive.gathering import Blob, Gathering
@@ -31,7 +32,9 @@ BLOB_BYTES = 100_000
 END_OF_TIME = GlobalWindow().max_timestamp() - Duration(micros=999_999)
 
 Key = tuple[str, int]  # folder and shard
-KEYED = KV[Tuple[str, int], bytes]  # the type of blobs as Beam wants it told
+Packed = tuple[int, int, bytes]  # lines, their bytes, and the blob compressed: state and shuffles cost by the byte
+KEYED = KV[Tuple[str, int], Tuple[int, int, bytes]]  # the type of both as Beam wants it told
+PACKING_LEVEL = 1
 
 
 class ArchiveDurably(beam.PTransform):
@@ -89,9 +92,11 @@ class GatherFn(beam.DoFn):
             yield GlobalWindows.windowed_value(self._keyed(blob), now)
         self.received.inc(self._messages)
 
-    def _keyed(self, blob: Blob) -> tuple[Key, bytes]:
+    def _keyed(self, blob: Blob) -> tuple[Key, Packed]:
         self.blobs.inc()
-        return (blob.folder, shard(blob.text, self._config)), blob.text
+        text = blob.text
+        packed = igzip.compress(text, PACKING_LEVEL, mtime=0)
+        return (blob.folder, shard(text, self._config)), (text.count(b"\n"), len(text), packed)
 
 
 def blob_bytes(config: ArchiveConfig) -> int:
@@ -128,16 +133,15 @@ class HoldFn(beam.DoFn):
 
     def process(
         self,
-        element: tuple[Key, bytes],
+        element: tuple[Key, Packed],
         blobs: Any = beam.DoFn.StateParam(BLOBS),  # noqa: B008 - how Beam asks for it
         held: Any = beam.DoFn.StateParam(HELD),  # noqa: B008
         age: Any = beam.DoFn.TimerParam(AGE),  # noqa: B008
         end: Any = beam.DoFn.TimerParam(END),  # noqa: B008
     ) -> Iterator[tuple[str, bytes]]:
-        (folder, _), text = element
-        lines = text.count(b"\n")
+        (folder, _), (lines, size, packed) = element
         messages, octets, since = held.read() or (0, 0, 0)
-        if messages and not self._fits(messages + lines, octets + len(text)):
+        if messages and not self._fits(messages + lines, octets + size):
             self.full.inc()
             yield self._flushed(folder, since, blobs, held, age, end)
             messages = octets = 0
@@ -146,8 +150,8 @@ class HoldFn(beam.DoFn):
             since = int(now * 1_000)
             age.set(now + self._config.flush_seconds)
             end.set(END_OF_TIME)
-        blobs.add(text)
-        messages, octets = messages + lines, octets + len(text)
+        blobs.add(packed)
+        messages, octets = messages + lines, octets + size
         if messages < self._config.flush_messages and octets < self._config.flush_bytes:
             held.write((messages, octets, since))
         else:
@@ -184,11 +188,11 @@ class HoldFn(beam.DoFn):
         return messages <= self._config.flush_messages and octets <= self._config.flush_bytes
 
     def _flushed(self, folder: str, since: int, blobs: Any, *rest: Any) -> tuple[str, bytes]:
-        text = b"".join(blobs.read())
+        packed = b"".join(blobs.read())  # gzip allows members one after the other
         for kept in (blobs, *rest):
             kept.clear()
         self.wait.update(max(0, int(self._clock() * 1_000) - since))
-        return folder, text
+        return folder, packed
 
 
 class WriteFn(beam.DoFn):
@@ -208,8 +212,10 @@ class WriteFn(beam.DoFn):
         self._octets = 0
 
     def process(self, batch: tuple[str, bytes]) -> list[bytes]:
-        self._blobs.append(Blob(*batch))
-        self._octets += len(batch[1])
+        folder, packed = batch
+        blob = Blob(folder, igzip.decompress(packed))
+        self._blobs.append(blob)
+        self._octets += len(blob.text)
         return self._write() if self._octets >= GROUP_BYTES else []
 
     def finish_bundle(self) -> Iterator[WindowedValue]:

@@ -1,14 +1,12 @@
 """What all jobs of the race have in common: messages from memory on one side, PublishRequests counted on the other."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from beam_jobs.messages import HandedInEdges, PublishFn
+from benchmarks.pipelines import timed
 from benchmarks.race import Metrics
 from bridge import envelope
 
@@ -75,18 +73,10 @@ def timestamped(messages: Sequence[bytes]) -> list[Any]:
     return [beam.window.TimestampedValue(raw, moment) for raw, moment in zip(messages, moments, strict=True)]
 
 
-def run_pipeline(build: Callable[[beam.Pipeline], None]) -> None:
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-    build(pipeline)
-    pipeline.run().wait_until_finish()
-
-
 def measured(count: int, run: Callable[[], object]) -> Metrics:
     """Speed and cost of `run`, which must let `count` messages out."""
     before = Taken.messages
-    started, cpu = time.perf_counter(), time.process_time()
-    run()
-    seconds, burnt = time.perf_counter() - started, time.process_time() - cpu
+    metrics = timed(count, run)
     if Taken.messages - before != count:
         raise RuntimeError(f"{Taken.messages - before} messages came out of {count}")
-    return {"msg/s": count / seconds, "us CPU/msg": burnt / count * 1e6}
+    return metrics

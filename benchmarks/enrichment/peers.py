@@ -11,8 +11,9 @@ from apache_beam.transforms.window import FixedWindows
 from google.pubsub_v1.types import PublishRequest
 
 from beam_jobs.messages import HandedInFn
-from benchmarks.enrichment.edges import PUBSUB_TOPIC, Edges, Taken, Timestamped, measured, run_pipeline, timestamped
+from benchmarks.enrichment.edges import PUBSUB_TOPIC, Edges, Taken, Timestamped, measured, timestamped
 from benchmarks.enrichment.workload import WINDOW_SECONDS, record
+from benchmarks.pipelines import run_pipeline
 from benchmarks.race import Metrics
 from bridge import envelope
 from localcloud.ports import HOST
