@@ -95,8 +95,7 @@ class GatherFn(beam.DoFn):
     def _keyed(self, blob: Blob) -> tuple[Key, Packed]:
         self.blobs.inc()
         text = blob.text
-        packed = igzip.compress(text, PACKING_LEVEL, mtime=0)
-        return (blob.folder, shard(text, self._config)), (text.count(b"\n"), len(text), packed)
+        return (blob.folder, shard(text, self._config)), (text.count(b"\n"), len(text), packed(text))
 
 
 def blob_bytes(config: ArchiveConfig) -> int:
@@ -139,7 +138,7 @@ class HoldFn(beam.DoFn):
         age: Any = beam.DoFn.TimerParam(AGE),  # noqa: B008
         end: Any = beam.DoFn.TimerParam(END),  # noqa: B008
     ) -> Iterator[tuple[str, bytes]]:
-        (folder, _), (lines, size, packed) = element
+        (folder, _), (lines, size, member) = element
         messages, octets, since = held.read() or (0, 0, 0)
         if messages and not self._fits(messages + lines, octets + size):
             self.full.inc()
@@ -150,7 +149,7 @@ class HoldFn(beam.DoFn):
             since = int(now * 1_000)
             age.set(now + self._config.flush_seconds)
             end.set(END_OF_TIME)
-        blobs.add(packed)
+        blobs.add(member)
         messages, octets = messages + lines, octets + size
         if messages < self._config.flush_messages and octets < self._config.flush_bytes:
             held.write((messages, octets, since))
@@ -188,11 +187,21 @@ class HoldFn(beam.DoFn):
         return messages <= self._config.flush_messages and octets <= self._config.flush_bytes
 
     def _flushed(self, folder: str, since: int, blobs: Any, *rest: Any) -> tuple[str, bytes]:
-        packed = b"".join(blobs.read())  # gzip allows members one after the other
+        members = b"".join(blobs.read())  # gzip allows them one after the other
         for kept in (blobs, *rest):
             kept.clear()
         self.wait.update(max(0, int(self._clock() * 1_000) - since))
-        return folder, packed
+        return folder, members
+
+
+def packed(text: bytes) -> bytes:
+    return bytes(igzip.compress(text, PACKING_LEVEL, mtime=0))
+
+
+def unpacked(batch: tuple[str, bytes]) -> Blob:
+    """What was held of a folder."""
+    folder, members = batch
+    return Blob(folder, igzip.decompress(members))
 
 
 class WriteFn(beam.DoFn):
@@ -212,8 +221,7 @@ class WriteFn(beam.DoFn):
         self._octets = 0
 
     def process(self, batch: tuple[str, bytes]) -> list[bytes]:
-        folder, packed = batch
-        blob = Blob(folder, igzip.decompress(packed))
+        blob = unpacked(batch)
         self._blobs.append(blob)
         self._octets += len(blob.text)
         return self._write() if self._octets >= GROUP_BYTES else []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from beam_jobs.archive.durable import WriteFn
+from beam_jobs.archive.durable import WriteFn, packed
 from beam_jobs.archive.formats import text_of
 from beam_jobs.archive.lines import line
 from beam_jobs.archive.objects import ArchiveObject
@@ -96,7 +96,8 @@ def test_b5_a_batch_of_the_stateful_job_that_is_written_again_changes_nothing(bu
         write.start_bundle()
         for hall in range(3):
             lines = [line(envelope.parse(raw)).json for raw in BATCH[hall::3]]
-            assert write.process((f"archive/date=2026-01-0{2 + hall // 2}/location=hall-{hall}", text_of(lines))) == []
+            folder = f"archive/date=2026-01-0{2 + hall // 2}/location=hall-{hall}"
+            assert write.process((folder, packed(text_of(lines)))) == []
         assert list(write.finish_bundle()) == []
         states.append(state(bucket))
     assert states[0] == states[1]

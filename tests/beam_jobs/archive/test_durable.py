@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_jobs.archive.config import ArchiveConfig
-from beam_jobs.archive.durable import BLOB_BYTES, GatherFn, blob_bytes, shard
+from beam_jobs.archive.durable import BLOB_BYTES, GatherFn, blob_bytes, shard, unpacked
 from beam_jobs.archive.formats import lines_in, text_of
 from beam_jobs.archive.gathering import Blob, Gathering
 from beam_jobs.archive.lines import read
@@ -30,7 +30,7 @@ def messages(first: int, count: int, **attributes: str) -> list[bytes]:
 
 
 def ids(batch: tuple[str, bytes]) -> list[str]:
-    return [read(line)["id"] for line in lines_in(batch[1])]
+    return [read(line)["id"] for line in lines_in(unpacked(batch).text)]
 
 
 def story(ended: Ended) -> list[Any]:
@@ -56,7 +56,7 @@ def test_enough_bytes_go_at_once_and_never_more_of_them_but_for_one_long_line() 
         stream.send(message(str(number), b"x" * 800))
     ended = stream.send(message("12", b"x" * 9_000)).held(config(flush_bytes=5_000, shards=1))
     assert [len(ids(batch)) for batch in ended.out] == [4, 4, 4, 1]
-    assert all(len(batch[1]) <= 5_000 for batch in ended.out[:-1])
+    assert all(len(unpacked(batch).text) <= 5_000 for batch in ended.out[:-1])
     assert ended.left == []
 
 
@@ -193,7 +193,7 @@ def test_b10_a_hot_folder_is_spread_and_caps_hold(seed: int, flush_messages: int
     ended = stream.held(settings_)
     out = Counter(identity for batch in ended.out for identity in ids(batch))
     assert out == Counter(envelope.parse(one).attributes["ce-id"] for one in sent)
-    assert all(len(ids(batch)) <= flush_messages and len(batch[1]) <= 100_000 for batch in ended.out)
+    assert all(len(ids(batch)) <= flush_messages and len(unpacked(batch).text) <= 100_000 for batch in ended.out)
     assert ended.left == []
 
 
