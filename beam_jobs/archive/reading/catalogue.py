@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import cast
 
 from beam_jobs.archive import manifest
@@ -16,7 +16,7 @@ from beam_jobs.archive.formats import FORMATS, FormatName
 from beam_jobs.archive.manifest import Entry
 from beam_jobs.archive.reading.place import Place, Span
 from beam_jobs.archive.reading.shelf import Gone, Shelf, Stored
-from beam_jobs.errors import RetryLater
+from beam_jobs.errors import Misconfigured, RetryLater
 
 COMPACTED = "compacted"  # metadata of an object that replaces others
 MOST_DATES = 400  # beyond, all of the manifest is listed at once
@@ -37,29 +37,28 @@ class Catalogue:
     replaced: frozenset[str]  # by objects that are listed
     unfinished: frozenset[str]  # written to replace others, and not listed yet
     stored: dict[str, Stored] = field(repr=False)  # all that lies there, where it was listed
-
-    def between(self, span: Span) -> list[Entry]:
-        return [one for one in self.entries if span.meets(one.min_event_time, one.max_event_time)]
+    replacing: dict[Entry, datetime] = field(repr=False)  # entries that replace others, and since when
 
 
 def catalogue(shelf: Shelf, place: Place, span: Span, listing: bool = True) -> Catalogue:
     """Of the objects below `place` that meet `span`. Without `listing`, what the manifest says is believed.
 
-    Raises RetryLater, Misconfigured, and ValueError for a part of the manifest that is none.
+    Raises RetryLater, and Misconfigured also for a part of the manifest that is none.
     """
-    root = _root(shelf, place)
+    root = root_of(shelf, place)
+    known = list(_listed(shelf, root, span))
+    # Behind the manifest: what is written and listed meanwhile is unlisted then, but never missing.
     stored = {one.name: one for one in shelf.stored(f"{place.prefix}/")} if listing else {}
-    entries = list(_listed(shelf, root, span))
+    entries = [one for _, some in known for one in some]
     replaced = manifest.replaced(entries)
     listed = {name: one for name, one in manifest.union(entries).items() if name.startswith(f"{place.prefix}/")}
     kept = {name: one for name, one in listed.items() if span.meets(one.min_event_time, one.max_event_time)}
     own = {name: one for name, one in stored.items() if not name.removeprefix(f"{root}/").startswith("_")}
     unknown = {name: one for name, one in own.items() if name not in listed and name not in replaced}
-    unfinished = {name for name, one in unknown.items() if COMPACTED in one.metadata}
-    guesses = {name: _guess(root, one) for name, one in unknown.items() if name not in unfinished}
-    unlisted = {
-        name: one for name, one in guesses.items() if one and span.meets(one.min_event_time, one.max_event_time)
-    }
+    guesses = {name: _guess(root, one) for name, one in unknown.items()}
+    # Of other dates, the manifest was not read.
+    meant = {name: one for name, one in guesses.items() if one and span.meets(one.min_event_time, one.max_event_time)}
+    unlisted = {name: one for name, one in meant.items() if COMPACTED not in stored[name].metadata}
     return Catalogue(
         root=root,
         entries=tuple(sorted((kept | unlisted).values(), key=lambda one: (one.min_event_time, one.name))),
@@ -67,12 +66,13 @@ def catalogue(shelf: Shelf, place: Place, span: Span, listing: bool = True) -> C
         missing=frozenset(kept.keys() - stored.keys()) if listing else frozenset(),
         strangers=frozenset(name for name, one in guesses.items() if one is None),
         replaced=frozenset(replaced),
-        unfinished=frozenset(unfinished),
+        unfinished=frozenset(meant.keys() - unlisted.keys()),
         stored=stored,
+        replacing={one: part.created for part, some in known for one in some if one.replaces},
     )
 
 
-def _root(shelf: Shelf, place: Place) -> str:
+def root_of(shelf: Shelf, place: Place) -> str:
     """Where the manifest of `place` begins; `place` itself where there is none."""
     for root in place.roots:
         if next(iter(shelf.stored(f"{root}/{manifest.FOLDER}/")), None):
@@ -80,11 +80,11 @@ def _root(shelf: Shelf, place: Place) -> str:
     return place.prefix
 
 
-def _listed(shelf: Shelf, root: str, span: Span) -> Iterator[Entry]:
-    parts = [one.name for folder in _folders(root, span) for one in shelf.stored(folder)]
+def _listed(shelf: Shelf, root: str, span: Span) -> Iterator[tuple[Stored, list[Entry]]]:
+    """Each part, and what it lists."""
+    parts = [one for folder in _folders(root, span) for one in shelf.stored(folder)]
     with ThreadPoolExecutor(READERS, thread_name_prefix="manifest") as readers:
-        for entries in readers.map(lambda name: _part(shelf, name), parts):
-            yield from entries
+        yield from zip(parts, readers.map(lambda part: _part(shelf, part.name), parts), strict=True)
 
 
 def _folders(root: str, span: Span) -> Iterable[str]:
@@ -105,7 +105,7 @@ def _part(shelf: Shelf, name: str) -> list[Entry]:
     except Gone as error:
         raise RetryLater(f"{name} was there a moment ago; is somebody removing the archive?") from error
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        raise Misconfigured(f"{name} is no part of a manifest: {error}; look at it, and remove it") from error
 
 
 def _guess(root: str, one: Stored) -> Entry | None:

@@ -1,7 +1,7 @@
 """Which messages of an archive somebody means. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from beam_jobs.archive.reading.place import Span
@@ -39,7 +39,7 @@ def where(text: str) -> Where:
 class Choice:
     """Messages of `span` to which all that is given applies; of ids, and of tests of one attribute, any one will do."""
 
-    span: Span = Span()
+    span: Span = field(default_factory=Span)
     ids: frozenset[str] = frozenset()
     tests: tuple[tuple[Where, ...], ...] = ()  # each of one attribute
 

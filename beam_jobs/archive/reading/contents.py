@@ -3,12 +3,12 @@
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import google_crc32c
 
-from beam_jobs.archive.formats import FORMATS, lines_in, text_of
+from beam_jobs.archive.formats import FORMATS, text_of
 from beam_jobs.archive.manifest import Entry
 from beam_jobs.archive.reading.shelf import Gone, Shelf
 
@@ -49,24 +49,21 @@ def decoded(found: bytes, entry: Entry) -> bytes:
     return whole
 
 
-def lines(shelf: Shelf, entry: Entry) -> list[bytes]:
-    """Raises as `content` does."""
-    return lines_in(text(shelf, entry))
-
-
 def crc32c(found: bytes) -> str:
     """As Cloud Storage tells it."""
     return base64.b64encode(google_crc32c.Checksum(found).digest()).decode()
 
 
-def ahead(read: Callable[[Entry], bytes], entries: Iterable[Entry]) -> Iterator[bytes | Damaged]:
-    """What `read` gives of each, in order, some of them ahead. Raises what it raises, other than Damaged."""
-    with ThreadPoolExecutor(AHEAD, thread_name_prefix="fetch") as readers:
+def ahead(
+    read: Callable[[Entry], bytes], entries: Iterable[Entry], many: int = AHEAD
+) -> Generator[bytes | Damaged, None, None]:
+    """What `read` gives of each, in order, so many of them ahead. Raises what it raises, other than Damaged."""
+    with ThreadPoolExecutor(many, thread_name_prefix="fetch") as readers:
         fetched: deque[Future[bytes]] = deque()
         try:
             for entry in entries:
                 fetched.append(readers.submit(read, entry))
-                if len(fetched) > AHEAD:
+                if len(fetched) > many:
                     yield _outcome(fetched.popleft())
             while fetched:
                 yield _outcome(fetched.popleft())

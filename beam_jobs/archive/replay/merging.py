@@ -4,9 +4,8 @@ An object's lines are sorted as bytes, so by event time. An object is opened whe
 its lines lie in a temporary file beyond the first megabyte. Ties keep the order of an object's own lines.
 """
 
-import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from tempfile import SpooledTemporaryFile
@@ -20,12 +19,14 @@ from beam_jobs.archive.reading.contents import Damaged
 IN_MEMORY = 1_000_000  # bytes of an object's lines; those of larger ones lie in a file
 AT_ONCE = 64_000  # bytes of lines read of each open object
 LATEST = b"\xff"
+DAMAGED = -1
 _START, _TIME = b'{"event_time":"', slice(15, 42)
 
 Piece = tuple[bytes, int, int, bytes | None, str]
 """Event time, number of the object, lines of it that are done behind this, the message, and what is wrong with it.
 
-Without message and wrong, it says that the object ended. A plain tuple: there is one for each message.
+Without both it says that the object ended; with DAMAGED lines that none of it can be read. A plain tuple: there is one
+for each message.
 """
 Prepare = Callable[[bytes, Mapping[str, Any]], bytes]
 """A line and what it says -> what is sent."""
@@ -75,21 +76,31 @@ class Reading:
             yield time, number, done, message, ""
 
 
-def merged(sources: Iterable[Source], texts: Iterator[bytes | Damaged], reading: Reading) -> Iterator[list[Piece]]:
+def merged(
+    sources: Iterable[Source], texts: Generator[bytes | Damaged, None, None], reading: Reading
+) -> Generator[list[Piece], None, None]:
     """Runs of pieces, each sorted, one behind the other. `sources` by their first event, `texts` in their order."""
-    waiting = _Waiting(sources, texts)
     opened: list[_Open] = []
+    try:
+        yield from _runs(_Waiting(sources, texts), opened, reading)
+    finally:
+        texts.close()
+        for one in opened:
+            one.close()
+
+
+def _runs(waiting: "_Waiting", opened: "list[_Open]", reading: Reading) -> Iterator[list[Piece]]:
     while opened or waiting.first is not None:
         horizon = min((one.horizon for one in opened), default=b"")
         while waiting.first is not None and (not opened or waiting.first <= horizon):
             part = waiting.next()
             if isinstance(part.text, Damaged):
-                yield [(b"", part.number, part.done, None, str(part.text)), (b"", part.number, part.done, None, "")]
+                yield [(b"", part.number, DAMAGED, None, str(part.text)), (b"", part.number, part.done, None, "")]
                 continue
             opened.append(_Open(part.number, part.text, part.done, reading))
             horizon = min(one.horizon for one in opened)
         run = list(chain.from_iterable([one.up_to(horizon) for one in opened]))
-        opened = [one for one in opened if not one.ended]
+        opened[:] = [one for one in opened if not one.ended]
         run.sort(key=itemgetter(0))
         if run:
             yield run
@@ -126,7 +137,7 @@ class _Open:
         self._done = 0
         self._times: list[bytes] = []
         self._lines: list[bytes] = []
-        self._file = SpooledTemporaryFile(IN_MEMORY)
+        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with this
         self._file.write(text)
         self._file.seek(0)
         self.ended = False
@@ -147,11 +158,14 @@ class _Open:
         del self._times[:place], self._lines[:place]
         if over or self._done >= self._total:
             self.ended = True
-            self._file.close()
+            self.close()
             pieces.append((pieces[-1][0] if pieces else b"", self._number, self._total, None, ""))
         elif not self._times:
             self._fill()
         return pieces
+
+    def close(self) -> None:
+        self._file.close()
 
     def _skip(self, lines: int) -> None:
         while self._done < min(lines, self._total):
@@ -165,11 +179,3 @@ class _Open:
             time = line[_TIME] if line.startswith(_START) else b""
             self._last = max(time, self._last)
             self._times.append(self._last)
-
-
-def first_of(run: Sequence[Piece]) -> bytes | None:
-    """The event time of the first message in a run."""
-    return next((time for time, _, _, message, _ in run if message is not None), None)
-
-
-UNBOUNDED = math.inf

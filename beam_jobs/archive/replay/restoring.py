@@ -5,12 +5,14 @@ block, encoded once. Pub/Sub's own id and time of the first publishing are left 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from beam_jobs.archive.lines import payload_of
 from bridge import envelope
 
 REPLAY_ID, REPLAY_TIME, RETRY_TO = "replay.id", "replay.time", "retry.to"
+_attribute = lru_cache(8_192)(envelope.attribute)  # most attributes of an archive are the same over and over
 _TO_NOBODY = envelope.attribute(RETRY_TO, "")
 
 
@@ -25,7 +27,8 @@ class Restoring:
     def __call__(self, document: Mapping[str, Any]) -> bytes:
         """The serialised message. Raises KeyError, TypeError or ValueError for what is no line's."""
         attributes = document["attributes"]
-        message = envelope.data(payload_of(document)) + envelope.attributes(attributes) + self._block
+        message = envelope.data(payload_of(document))
+        message += b"".join(map(_attribute, attributes, attributes.values())) + self._block
         if RETRY_TO in attributes:
             message += self._neutral
         key = document.get("ordering_key")

@@ -1,0 +1,159 @@
+"""Messages to a Pub/Sub topic, many requests at once, each confirmed or tried again.
+
+A request holds messages of one ordering key, which the service demands, or of none; those of a key go one request at
+a time. A request that Pub/Sub refuses is cut in halves until the messages are found that it does not take.
+"""
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import grpc
+
+from beam_jobs.errors import Misconfigured, RetryLater, of_status, signed_in
+from beam_jobs.messages import MOST_OVERHEAD, OPEN_REQUESTS, PUBLISH, PUBLISH_SECONDS, REQUEST_BYTES
+from bridge import envelope
+from director.endpoints import channel
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 600.0  # seconds that a service may be away
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+Refused = dict[int, str]
+"""Why Pub/Sub does not take a message, by its place in the batch."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """Messages by their places in the batch; `then` goes when this is confirmed."""
+
+    places: Sequence[int]
+    then: "_Request | None" = None
+    tries: int = 0
+
+
+class Publisher:
+    """Publishes batches. Raises Misconfigured at once, RetryLater where the service was away for `patience` seconds."""
+
+    def __init__(
+        self,
+        pubsub_topic: str,
+        call: Any,
+        patience: float = PATIENCE,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._topic, self._call = pubsub_topic, call
+        self._patience, self._sleep = patience, sleep
+
+    def start(self, messages: Sequence[bytes]) -> "Publishing":
+        return Publishing(self, messages)
+
+    def send(self, messages: Sequence[bytes]) -> Any:
+        return self._call.future(envelope.publish_request(self._topic, messages), timeout=PUBLISH_SECONDS)
+
+    def pause(self, error: RetryLater, tries: int, until: float) -> None:
+        """Before another try. Raises `error` where it is of no use, or patience has ended."""
+        if isinstance(error, Misconfigured) or time.monotonic() > until:
+            raise error
+        seconds = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2**tries) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        log.warning("%s; again in %.1f s", error, seconds)
+        self._sleep(seconds)
+
+    @property
+    def patience(self) -> float:
+        return self._patience
+
+    @property
+    def what(self) -> str:
+        return f"publishing to {self._topic}"
+
+
+class Publishing:
+    """A batch that is being published; requests go as far as they may without being waited for."""
+
+    def __init__(self, publisher: Publisher, messages: Sequence[bytes]) -> None:
+        self._publisher = publisher
+        self._messages = messages
+        self._ready: deque[_Request] = deque(_lanes(messages))
+        self._open: deque[tuple[Any, _Request]] = deque()
+        self._refused: Refused = {}
+        self._until = 0.0
+        self._send()
+
+    def finish(self) -> Refused:
+        """Waits until Pub/Sub has all it takes. Raises as the publisher says."""
+        self._until = time.monotonic() + self._publisher.patience
+        while self._open:
+            future, request = self._open.popleft()
+            try:
+                future.result()
+            except grpc.RpcError as error:
+                self._failed(request, error)
+            else:
+                self._until = time.monotonic() + self._publisher.patience
+                self._next(request)
+            self._send()
+        return self._refused
+
+    def _send(self) -> None:
+        while self._ready and len(self._open) < OPEN_REQUESTS:
+            request = self._ready.popleft()
+            self._open.append((self._publisher.send([self._messages[place] for place in request.places]), request))
+
+    def _next(self, request: _Request) -> None:
+        if request.then is not None:
+            self._ready.append(request.then)
+
+    def _failed(self, request: _Request, error: Any) -> None:
+        code, details = error.code(), error.details() or ""
+        if code is not grpc.StatusCode.INVALID_ARGUMENT:
+            reaction = of_status(code.name, self._publisher.what, details)
+            self._publisher.pause(reaction, request.tries, self._until)
+            request.tries += 1
+            self._ready.appendleft(request)
+        elif len(request.places) > 1:
+            middle = len(request.places) // 2
+            second = _Request(request.places[middle:], request.then)
+            self._ready.appendleft(_Request(request.places[:middle], second))
+        else:
+            self._refused[request.places[0]] = f"refused by Pub/Sub: {details}"
+            self._next(request)
+
+
+def open_publisher(pubsub_topic: str, patience: float = PATIENCE) -> Publisher:
+    """Raises Misconfigured where there are no usable credentials."""
+    with signed_in():
+        return Publisher(pubsub_topic, channel("pubsub").unary_unary(PUBLISH, None, None), patience)
+
+
+def _lanes(messages: Sequence[bytes]) -> Iterator[_Request]:
+    """Requests that may go at once; those of an ordering key behind each other."""
+    keys = [envelope.ordering_key_of(one) for one in messages]
+    lanes: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        lanes.setdefault(key, []).append(place)
+    for key, places in lanes.items():
+        requests = [_Request(run) for run in _runs(places, messages)]
+        if not key:
+            yield from requests
+            continue
+        for one, behind in pairwise(requests):
+            one.then = behind
+        yield requests[0]
+
+
+def _runs(places: Sequence[int], messages: Sequence[bytes]) -> Iterator[Sequence[int]]:
+    """Places whose messages fit into a request; one that fits into none is left to the service to refuse."""
+    start = octets = 0
+    for index, place in enumerate(places):
+        size = len(messages[place]) + MOST_OVERHEAD
+        if index > start and (octets + size > REQUEST_BYTES or index - start == envelope.MAX_REQUEST_MESSAGES):
+            yield places[start:index]
+            start, octets = index, 0
+        octets += size
+    yield places[start:]
