@@ -130,7 +130,7 @@ class GatherReadyFn(GatherFn):
     """The job's own, on lines that are ready."""
 
     def setup(self) -> None:
-        self._reader = self  # type: ignore[assignment]
+        self._reader = self
 
     def read(self, ready: bytes) -> tuple[str, bytes]:
         return _split(ready, self._config.prefix)

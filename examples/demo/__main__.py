@@ -27,6 +27,7 @@ from examples.demo.ledger import LedgerReader
 from examples.demo.programs import DATAFLOW, Programs
 from examples.demo.progress import Progress, Snapshot
 from examples.demo.readers import Archive, DeadLetterDesk, Warehouse
+from examples.demo.replay import replay
 from examples.demo.report import Result, show, show_where_to_look
 from examples.demo.schedule import Plan
 from examples.demo.supervisor import Supervisor
@@ -93,7 +94,7 @@ class Demo:
         unseen = self._arguments.change_device and result.change_seconds is None
         if unseen:
             self._say("[bold red]failed:[/] the changed device record was not seen downstream")
-        return FAILED if result.reconciliation.lost or unseen else NOTHING_LOST
+        return FAILED if result.lost or unseen else NOTHING_LOST
 
     def _start_platform(self, supervisor: Supervisor) -> None:
         programs = Programs(self._folder, self._addresses)
@@ -123,14 +124,18 @@ class Demo:
                     change.start()
 
             drained = drain.wait(glance)
+        seconds = time.time() - progress.start
+        self._say("\nreplaying what was archived")
+        replayed = replay(sinks.archive, self._run, self._folder)
         result = Result(
             drained.reconciliation,
             drained.counted,
             drained.dead_letters,
             progress.sent_again,
-            time.time() - progress.start,
+            seconds,
             supervisor.restarts(),
             progress.lookups(),
+            replayed,
             change.seconds() if change and change.started else None,
         )
         show(self._console, result)

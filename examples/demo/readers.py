@@ -1,9 +1,11 @@
 """What is in the sinks, read through Google's own clients."""
 
+import base64
 import gzip
+import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.api_core.exceptions import DeadlineExceeded
@@ -17,7 +19,13 @@ BUCKET = "environment-archive"
 MANIFEST = "/_manifest/"
 DESK = f"projects/{PROJECT}/subscriptions/dead-letters-desk"
 NOBODY = AnonymousCredentials()
+Copy = tuple[str, bytes]  # of a message: its id, and a hash of its attributes and payload
 HELD_SECONDS = 600  # the longest a pulled message can be kept from others
+
+
+def copy_of(attributes: Mapping[str, str], payload: bytes) -> Copy:
+    facts = json.dumps(dict(attributes), sort_keys=True).encode()
+    return attributes.get("ce-id", ""), hashlib.sha256(facts + payload).digest()
 
 
 class Warehouse:
@@ -60,6 +68,7 @@ class Archive:
         self._bucket = storage.Client(PROJECT, credentials=NOBODY).bucket(BUCKET)
         self._read: dict[str, int] = {}
         self._found: defaultdict[str, list[float]] = defaultdict(list)
+        self.copies: Counter[Copy] = Counter()
 
     def arrivals(self) -> dict[str, list[float]]:
         for blob in self._bucket.list_blobs():
@@ -73,7 +82,11 @@ class Archive:
 
     def _take(self, lines: bytes, created: float) -> None:
         for line in lines.splitlines():
-            self._found[json.loads(line)["id"]].append(created)
+            document = json.loads(line)
+            self._found[document["id"]].append(created)
+            text = document.get("payload")
+            payload = base64.b64decode(document["payload_base64"]) if text is None else text.encode()
+            self.copies[copy_of(document["attributes"], payload)] += 1
 
 
 class DeadLetterDesk:

@@ -13,6 +13,7 @@ from rich.table import Table
 from examples.demo.progress import Snapshot
 from examples.demo.readers import Archive, Warehouse
 from examples.demo.reconcile import DeadLetter, Latency, Reconciliation
+from examples.demo.replay import Replayed
 
 SHOWN = 5  # ids, object names, rows
 ANSWERS = ("hit", "ageing", "miss", "found", "absent", "unanswered")  # of a layer; others count what it did besides
@@ -29,7 +30,13 @@ class Result:
     seconds: float
     restarts: Mapping[str, int]
     lookups: Mapping[str, Mapping[str, int]]
+    replayed: Replayed
     change_seconds: float | None = None  # until a changed device record was seen downstream, where one was changed
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """On the way to a sink, or on the way back."""
+        return sorted({*self.reconciliation.lost, *self.replayed.missing})
 
     @property
     def bridged(self) -> int:
@@ -56,7 +63,13 @@ class Result:
                     "bigquery": found.bigquery.duplicates,
                     "archive": found.archive.duplicates,
                 },
-                "lost": len(found.lost),
+                "lost": len(self.lost),
+                "replayed": {
+                    "messages": self.replayed.messages,
+                    "missing": len(self.replayed.missing),
+                    "strangers": len(self.replayed.strangers),
+                    "seconds": round(self.replayed.seconds, 3),
+                },
                 "sent_again": self.sent_again,
                 "seconds": round(self.seconds, 3),
                 "latency": {
@@ -76,17 +89,20 @@ def show(console: Console, result: Result) -> None:
     table = Table("", title="By id, from the devices to each sink", show_header=False)
     table.add_column(justify="right")
     table.add_column()
-    again = f"{result.sent_again} of them sent again after the broker lost a session" if result.sent_again else ""
-    table.add_row("published", f"{found.published}", again)
+    resent = f"{result.sent_again} of them sent again after the broker lost a session" if result.sent_again else ""
+    table.add_row("published", f"{found.published}", resent)
     table.add_row("bridged", f"{result.bridged}", "copies, as the bridge counted")
     table.add_row("enriched", f"{result.enriched}", "copies, as the job counted")
     table.add_row("rows in BigQuery", f"{found.bigquery.copies}", f"{found.bigquery.duplicates} duplicates")
     table.add_row("lines in the archive", f"{found.archive.copies}", f"{found.archive.duplicates} duplicates")
     table.add_row("dead-lettered", f"{found.dead_lettered}", _reasons(result.dead_letters))
-    lost = len(found.lost)
-    table.add_row("lost", f"[{'bold red' if lost else 'bold green'}]{lost}", escape(_first(found.lost)))
-    if found.strangers:
-        table.add_row("strangers", f"{len(found.strangers)}", escape(_first(found.strangers)))
+    again = result.replayed
+    table.add_row("replayed from there", f"{again.messages}", f"{again.seconds:.1f} s, {len(again.missing)} missing")
+    lost = len(result.lost)
+    table.add_row("lost", f"[{'bold red' if lost else 'bold green'}]{lost}", escape(_first(result.lost)))
+    strangers = [*found.strangers, *again.strangers]
+    if strangers:
+        table.add_row("strangers", f"{len(strangers)}", escape(_first(strangers)))
     table.add_row("device to BigQuery", *_latency_cells(found.bigquery.latency))
     table.add_row("device to archive", *_latency_cells(found.archive.latency))
     table.add_row("seconds", f"{result.seconds:.1f}", f"{found.published / max(result.seconds, 0.001):.0f} messages/s")

@@ -9,6 +9,7 @@ from rich.console import Console
 from examples.demo.ledger import Delivered
 from examples.demo.progress import Snapshot
 from examples.demo.reconcile import DeadLetter, reconcile
+from examples.demo.replay import Replayed
 from examples.demo.report import Result, show
 
 SENT = {f"run-{serial}": Delivered(serial, f"run-{serial}", "good", 100.0, 100.1) for serial in range(1, 5)}
@@ -17,7 +18,10 @@ LINES = {"run-1": [103.0], "run-2": [104.0], "run-3": [105.0]}
 LETTERS = [DeadLetter("run-4", "bridge", "not_json")]
 COUNTED = Snapshot(published=4, bridged=3, enriched=3, rows=4, archived=3, dead_lettered=1)
 LOOKUPS = {"process": {"hit": 7, "miss": 2}, "firestore": {"found": 1, "absent": 1, "ms_sum": 12}}
-RESULT = Result(reconcile(SENT, ROWS, LINES, LETTERS), COUNTED, LETTERS, 1, 12.3456, {"bridge": 2}, LOOKUPS, 0.25)
+REPLAYED = Replayed(3, (), (), 1.5)
+RESULT = Result(
+    reconcile(SENT, ROWS, LINES, LETTERS), COUNTED, LETTERS, 1, 12.3456, {"bridge": 2}, LOOKUPS, REPLAYED, 0.25
+)
 
 
 def test_the_object_for_programs() -> None:
@@ -31,6 +35,7 @@ def test_the_object_for_programs() -> None:
         "duplicates": 1,
         "duplicates_by_sink": {"bigquery": 1, "archive": 0},
         "lost": 0,
+        "replayed": {"messages": 3, "missing": 0, "strangers": 0, "seconds": 1.5},
         "sent_again": 1,
         "seconds": 12.346,
         "latency": {"bigquery": {"p50": 1000.0, "p99": 1000.0}, "archive": {"p50": 4000.0, "p99": 5000.0}},
@@ -67,3 +72,13 @@ def test_the_table_for_people_says_where_devices_were_found_and_when_a_change_wa
     assert "devices asked of process 9 hit 7, miss 2" in rows
     assert "devices asked of firestore 2 absent 1, found 1" in rows
     assert "a changed device 0.25 s until an enriched message said so" in rows
+
+
+def test_what_does_not_come_back_from_the_archive_is_lost_too() -> None:
+    result = replace(RESULT, replayed=Replayed(2, ["run-9"], ["run-8"], 1.0))
+    assert list(result.lost) == ["run-9"]
+    console = Console(file=io.StringIO(), width=150)
+    show(console, result)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "1 missing" in text
+    assert "run-8" in text
