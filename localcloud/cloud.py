@@ -19,6 +19,7 @@ from localcloud.control import Control
 from localcloud.faults import Faults
 from localcloud.firestore.service import Firestore
 from localcloud.monitoring.service import Monitoring
+from localcloud.projects import Projects
 from localcloud.pubsub.exports.destinations import Destinations
 from localcloud.pubsub.exports.over_http import Http, HttpBuckets, HttpTables
 from localcloud.pubsub.service import PubSub
@@ -52,7 +53,7 @@ class Options:
 
 
 class LocalCloud:
-    """Pub/Sub, Firestore, Storage, BigQuery, Secret Manager and Monitoring in this process, on loopback."""
+    """Pub/Sub, Firestore, Storage, BigQuery, Secret Manager, Monitoring and policies in this process, on loopback."""
 
     def __init__(self, options: Options = Options()) -> None:
         self._options = options
@@ -67,6 +68,7 @@ class LocalCloud:
         self.bigquery = BigQuery(self.clock, self.faults, data and data / "bigquery")
         self.secrets = SecretManager(self.clock, self.faults, data and data / "secrets")
         self.monitoring = Monitoring(self.clock, self.faults)
+        self.projects = Projects(self.faults)
         self._services: list[Service] = [
             self.pubsub,
             self.firestore,
@@ -74,6 +76,7 @@ class LocalCloud:
             self.bigquery,
             self.secrets,
             self.monitoring,
+            self.projects,
         ]
         self.grpc_address = self.http_address = ""
 
@@ -102,6 +105,8 @@ class LocalCloud:
             "MONITORING_EMULATOR_HOST": self.grpc_address,
             "STORAGE_EMULATOR_HOST": f"http://{self.http_address}",
             "BIGQUERY_EMULATOR_HOST": f"http://{self.http_address}",
+            "RESOURCE_MANAGER_EMULATOR_HOST": f"http://{self.http_address}",
+            "IAM_EMULATOR_HOST": f"http://{self.http_address}",
             "NO_GCE_CHECK": "true",
         }
 

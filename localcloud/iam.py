@@ -10,12 +10,13 @@ A permission is taken away by a fault on its name, which TestIamPermissions meet
 import hashlib
 import itertools
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, MutableMapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import grpc
 from google.iam.v1.policy_pb2 import Policy
+from google.protobuf import json_format
 
 from localcloud.faults import Call, Faults, Struck
 from localcloud.rpc import RpcError, invalid_argument
@@ -32,23 +33,21 @@ _MEMBER = re.compile(
 
 
 class Policies:
-    """The policy of each resource; it ends with the resource, and with the process."""
+    """The policy of each resource; it ends with the resource, and with the process.
 
-    def __init__(self) -> None:
-        self._policies: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+    Resources are objects that live as long as what they stand for; or, with `named`, names that are never used again.
+    """
+
+    def __init__(self, named: bool = False) -> None:
+        self._policies: MutableMapping[Any, Any] = {} if named else WeakKeyDictionary()
         self._etags = itertools.count(1)
 
     def get(self, resource: Any, version: int) -> Any:
-        """For a version below 3, bindings with a condition come without it, under a role nobody can have."""
-        _check_version(version)
-        policy = _copy(self._policies.get(resource, Policy(etag=NEVER_SET)))
-        if version < CONDITIONAL and _conditional(policy):
-            _hide_conditions(policy)
-        return policy
+        return shown(self._policies.get(resource, Policy(etag=NEVER_SET)), version)
 
     def put(self, resource: Any, wanted: Any) -> Any:
         """Raises INVALID_ARGUMENT, or ABORTED when the policy is no longer the one that had this etag."""
-        _check(wanted)
+        check(wanted)
         if wanted.etag and wanted.etag != self.get(resource, CONDITIONAL).etag:
             message = "There were concurrent policy changes. Please retry the whole read-modify-write."
             raise RpcError(grpc.StatusCode.ABORTED, message)
@@ -57,6 +56,20 @@ class Policies:
         policy.etag = next(self._etags).to_bytes(8)
         self._policies[resource] = policy
         return policy
+
+
+def policy_of(body: Any) -> Any:
+    """A policy from JSON. Raises INVALID_ARGUMENT."""
+    try:
+        return json_format.ParseDict(body if isinstance(body, dict) else {}, Policy())
+    except json_format.ParseError as error:
+        raise invalid_argument(f"Invalid JSON payload received. {error}") from error
+
+
+def json_of(policy: Any) -> dict[str, Any]:
+    """A policy as JSON."""
+    body: dict[str, Any] = json_format.MessageToDict(policy)
+    return body
 
 
 async def held(faults: Faults, resource: str, asked: Iterable[str], known: Collection[str]) -> list[str]:
@@ -80,7 +93,17 @@ async def _granted(faults: Faults, call: Call) -> bool:
     return True
 
 
-def _check(policy: Any) -> None:
+def shown(policy: Any, version: int) -> Any:
+    """A copy, as asked for: below version 3 bindings come without their condition, under a role nobody can have."""
+    _check_version(version)
+    copied = _copy(policy)
+    if version < CONDITIONAL and _conditional(copied):
+        _hide_conditions(copied)
+    return copied
+
+
+def check(policy: Any) -> None:
+    """Raises INVALID_ARGUMENT for a policy that IAM would not take."""
     _check_version(policy.version)
     if policy.version < CONDITIONAL and _conditional(policy):
         raise invalid_argument(f"Policies with conditions must have version {CONDITIONAL}, not {policy.version}.")

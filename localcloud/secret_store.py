@@ -55,6 +55,9 @@ class SecretStore:
         self._keep(_secret_record(config))
         return config
 
+    def has(self, name: str) -> bool:
+        return name in self._secrets
+
     def secret(self, name: str) -> Any:
         return self._secret(name).config
 

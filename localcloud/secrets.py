@@ -10,10 +10,17 @@ from typing import Any
 
 import google_crc32c
 from google.cloud.secretmanager_v1 import types
+from google.iam.v1.iam_policy_pb2 import (
+    GetIamPolicyRequest,
+    SetIamPolicyRequest,
+    TestIamPermissionsRequest,
+    TestIamPermissionsResponse,
+)
 from google.protobuf.empty_pb2 import Empty
 
 from localcloud.clock import Clock
 from localcloud.faults import Faults
+from localcloud.iam import Policies, held
 from localcloud.journal import Journal
 from localcloud.paging import page
 from localcloud.rest import RestService
@@ -27,6 +34,11 @@ Accessed = pb(types.AccessSecretVersionResponse)
 ListSecretsResponse = pb(types.ListSecretsResponse)
 ListSecretVersionsResponse = pb(types.ListSecretVersionsResponse)
 
+PERMISSIONS = {
+    *(f"secretmanager.secrets.{verb}" for verb in ("delete", "get", "getIamPolicy", "setIamPolicy", "update")),
+    *(f"secretmanager.versions.{verb}" for verb in ("access", "add", "destroy", "disable", "enable", "get", "list")),
+}
+
 _PARENT = re.compile(r"projects/[^/]+")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _KEPT = {"name", "replication", "create_time", "labels", "annotations", "etag"}  # of a secret's fields
@@ -39,6 +51,7 @@ class SecretManagerService(RpcService):
     def __init__(self, faults: Faults, store: SecretStore) -> None:
         super().__init__(faults)
         self._store = store
+        self._policies = Policies(named=True)
 
     @unary(pb(types.CreateSecretRequest))
     async def CreateSecret(self, request: Any) -> Any:
@@ -106,9 +119,26 @@ class SecretManagerService(RpcService):
         return self._store.destroy(request.name, request.etag)
 
     UpdateSecret = refused("google.cloud.secretmanager.v1.SecretManagerService.UpdateSecret")
-    GetIamPolicy = refused("google.cloud.secretmanager.v1.SecretManagerService.GetIamPolicy")
-    SetIamPolicy = refused("google.cloud.secretmanager.v1.SecretManagerService.SetIamPolicy")
-    TestIamPermissions = refused("google.cloud.secretmanager.v1.SecretManagerService.TestIamPermissions")
+
+    @unary(GetIamPolicyRequest)
+    async def GetIamPolicy(self, request: Any) -> Any:
+        return self._policies.get(self._identity(request.resource), request.options.requested_policy_version)
+
+    @unary(SetIamPolicyRequest)
+    async def SetIamPolicy(self, request: Any) -> Any:
+        if request.HasField("update_mask"):
+            raise unsupported("SetIamPolicy with update_mask")
+        return self._policies.put(self._identity(request.resource), request.policy)
+
+    @unary(TestIamPermissionsRequest)
+    async def TestIamPermissions(self, request: Any) -> Any:
+        """Of a secret that does not exist nothing is permitted, as documented."""
+        permitted = await held(self.faults, request.resource, request.permissions, PERMISSIONS)
+        return TestIamPermissionsResponse(permissions=permitted if self._store.has(request.resource) else [])
+
+    def _identity(self, name: str) -> tuple[str, str]:
+        """A policy belongs to the secret, not to its name. Raises NOT_FOUND."""
+        return name, self._store.secret(name).etag
 
 
 class SecretManager:

@@ -51,6 +51,8 @@ class Addresses:
             "BIGQUERY_STORAGE_EMULATOR_HOST": f"{HOST}:{self.grpc}",
             "MONITORING_EMULATOR_HOST": f"{HOST}:{self.grpc}",
             "SECRET_MANAGER_EMULATOR_HOST": f"{HOST}:{self.grpc}",
+            "RESOURCE_MANAGER_EMULATOR_HOST": self.url("http"),
+            "IAM_EMULATOR_HOST": self.url("http"),
             "STORAGE_EMULATOR_HOST": self.url("http"),
             "BIGQUERY_EMULATOR_HOST": self.url("http"),
             "GOOGLE_CLOUD_PROJECT": PROJECT,

@@ -14,6 +14,7 @@ from localcloud.bigquery.doors import Door
 from localcloud.bigquery.errors import unsupported
 from localcloud.bigquery.jobs import Jobs
 from localcloud.bigquery.jobs_door import JobsDoor
+from localcloud.bigquery.policies_door import TablePolicies
 from localcloud.bigquery.streams import WriteStreams
 from localcloud.bigquery.tables_door import Tables
 from localcloud.bigquery.views import Views
@@ -36,6 +37,7 @@ class BigQuery:
         self._rpcs = [Write(faults, self._database, catalog, streams, commits), Read(faults)]
         self._rests = [
             Tables(faults, self._database, catalog, Views(catalog, clock), self._jobs),
+            TablePolicies(faults, catalog),
             JobsDoor(faults, self._jobs),
             Data(faults, clock, self._database, catalog, commits, self._jobs),
             Absent(faults),

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from localcloud.faults import Faults
+from localcloud.policy_doors import asked_version, permitted
 from localcloud.rest import RestService, route
 from localcloud.storage.buckets import Buckets
 from localcloud.storage.conditions import conditions
@@ -16,6 +17,11 @@ from localcloud.storage.model import Bucket
 from localcloud.storage.multiparts import json_object
 from localcloud.storage.paging import page_of
 from localcloud.storage.resources import bucket_resource, root_of
+
+PERMISSIONS = {
+    *(f"storage.buckets.{verb}" for verb in ("delete", "get", "getIamPolicy", "setIamPolicy", "update")),
+    *(f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list", "update")),
+}
 
 
 class BucketRoutes(RestService):
@@ -71,7 +77,8 @@ class BucketRoutes(RestService):
 
     @route("GET", "/storage/v1/b/{bucket}/iam", "buckets.getIamPolicy")
     async def get_policy(self, request: web.Request) -> web.Response:
-        return web.json_response(self._buckets.policy(request.match_info["bucket"]))
+        version = asked_version(request.query.get("optionsRequestedPolicyVersion"))
+        return web.json_response(self._buckets.policy(request.match_info["bucket"], version))
 
     @route("PUT", "/storage/v1/b/{bucket}/iam", "buckets.setIamPolicy")
     async def set_policy(self, request: web.Request) -> web.Response:
@@ -80,10 +87,10 @@ class BucketRoutes(RestService):
 
     @route("GET", "/storage/v1/b/{bucket}/iam/testPermissions", "buckets.testIamPermissions")
     async def test_permissions(self, request: web.Request) -> web.Response:
-        """Everybody may do everything here."""
-        self._buckets.get(request.match_info["bucket"])
-        asked = request.query.getall("permissions", [])
-        return web.json_response({"kind": "storage#testIamPermissionsResponse", "permissions": asked})
+        """Everybody may do everything here that no fault takes away."""
+        name = self._buckets.get(request.match_info["bucket"]).name
+        held = await permitted(self.faults, name, PERMISSIONS, request.query.getall("permissions", []))
+        return web.json_response({"kind": "storage#testIamPermissionsResponse", "permissions": held})
 
 
 def _project(request: web.Request) -> str:

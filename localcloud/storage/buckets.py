@@ -1,10 +1,12 @@
 """Buckets: created, changed and deleted under metageneration conditions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
+from localcloud import iam
 from localcloud.clock import Clock
+from localcloud.rpc import RpcError
 from localcloud.storage.conditions import NONE, Conditions
 from localcloud.storage.errors import bucket_exists, bucket_not_empty, condition_not_met, invalid, no_bucket
 from localcloud.storage.ledger import Ledger
@@ -12,6 +14,8 @@ from localcloud.storage.model import Bucket, NoBucket, NoUpload
 from localcloud.storage.names import bucket_name
 from localcloud.storage.resources import etag
 from localcloud.storage.settings import Json, bucket_settings, checked_bucket, merged
+
+T = TypeVar("T")
 
 
 class Buckets:
@@ -64,14 +68,15 @@ class Buckets:
         locked = {**bucket.settings["retentionPolicy"], "isLocked": True}
         return self._kept(self._next(bucket, {**bucket.settings, "retentionPolicy": locked}))
 
-    def policy(self, name: str) -> Json:
+    def policy(self, name: str, version: int = iam.CONDITIONAL) -> Json:
         """Its IAM policy, with the etag that a change must come with."""
         bucket = self._existing(name)
         return {
             "kind": "storage#policy",
             "resourceId": f"projects/_/buckets/{name}",
             "version": 1,
-            **bucket.policy,
+            "bindings": [],
+            **_policy(lambda: iam.json_of(iam.shown(iam.policy_of(bucket.policy), version))),
             "etag": etag(0, bucket.metageneration),
         }
 
@@ -79,9 +84,8 @@ class Buckets:
         bucket = self._existing(name)
         if policy.get("etag") not in (None, "", etag(0, bucket.metageneration)):
             raise condition_not_met()
-        if not all("role" in binding for binding in policy.get("bindings", [])):
-            raise invalid("Invalid policy: every binding needs a role")
         kept = {"bindings": policy.get("bindings", []), "version": policy.get("version", 1)}
+        _policy(lambda: iam.check(iam.policy_of(kept)))
         self._kept(replace(self._next(bucket, bucket.settings), policy=kept))
         return self.policy(name)
 
@@ -101,3 +105,10 @@ class Buckets:
     def _kept(self, bucket: Bucket) -> Bucket:
         self._ledger.commit(bucket)
         return bucket
+
+
+def _policy(action: Callable[[], T]) -> T:
+    try:
+        return action()
+    except RpcError as error:
+        raise invalid(error.message) from error

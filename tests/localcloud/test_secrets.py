@@ -196,3 +196,42 @@ def test_secrets_outlive_the_process_and_deleted_ones_do_not(tmp_path: Path) -> 
     assert b"first one" in on_disk
     assert b"second one" not in on_disk
     assert b"deleted one" not in on_disk
+
+
+def test_a_policy_changes_only_with_the_etag_read_last(client: SecretManagerServiceClient, secret: str) -> None:
+    read = client.get_iam_policy(request={"resource": secret})
+    binding = {"role": "roles/secretmanager.secretAccessor", "members": ["user:anna@example.com"]}
+    client.set_iam_policy(request={"resource": secret, "policy": {"bindings": [binding], "etag": read.etag}})
+    [kept] = client.get_iam_policy(request={"resource": secret}).bindings
+    assert (kept.role, list(kept.members)) == (binding["role"], binding["members"])
+    with pytest.raises(exceptions.Aborted):
+        client.set_iam_policy(request={"resource": secret, "policy": {"etag": read.etag}})
+
+
+def test_a_policy_ends_with_its_secret(client: SecretManagerServiceClient, project: str, secret: str) -> None:
+    binding = {"role": "roles/secretmanager.secretAccessor", "members": ["user:anna@example.com"]}
+    client.set_iam_policy(request={"resource": secret, "policy": {"bindings": [binding]}})
+    client.delete_secret(name=secret)
+    with pytest.raises(exceptions.NotFound):
+        client.get_iam_policy(request={"resource": secret})
+    assert create(client, project, "mqtt") == secret
+    assert not client.get_iam_policy(request={"resource": secret}).bindings
+
+
+def test_a_policy_is_not_changed_in_parts(client: SecretManagerServiceClient, secret: str) -> None:
+    with pytest.raises(exceptions.MethodNotImplemented, match="update_mask"):
+        client.set_iam_policy(request={"resource": secret, "policy": {}, "update_mask": {"paths": ["etag"]}})
+
+
+def test_permissions_are_there_that_no_fault_takes_away(
+    client: SecretManagerServiceClient, secret: str, cloud: LocalCloud
+) -> None:
+    asked = ["secretmanager.versions.access", "secretmanager.secrets.get"]
+
+    def permitted(name: str) -> list[str]:
+        return list(client.test_iam_permissions(request={"resource": name, "permissions": asked}).permissions)
+
+    assert permitted(secret) == asked
+    assert permitted(f"{secret}-absent") == []
+    cloud.faults.add(Fault(method=asked[0], resource=secret, code="PERMISSION_DENIED"))
+    assert permitted(secret) == asked[1:]

@@ -11,6 +11,9 @@ from google.api_core.exceptions import (
 )
 from google.cloud import storage
 
+from localcloud.cloud import LocalCloud
+from localcloud.faults import Fault
+
 
 def test_a_bucket_keeps_what_it_was_created_with(client: storage.Client) -> None:
     bucket = client.bucket("everything-set")
@@ -99,9 +102,40 @@ def test_a_policy_changes_only_with_the_etag_read_last(bucket: storage.Bucket) -
     assert [binding["role"] for binding in bucket.get_iam_policy().bindings] == ["roles/storage.objectViewer"]
 
 
-def test_everybody_has_all_permissions(bucket: storage.Bucket) -> None:
+def test_conditions_are_shown_to_those_who_know_of_them_only(bucket: storage.Bucket) -> None:
+    limited = {
+        "role": "roles/storage.objectViewer",
+        "members": {"user:a@example.com"},
+        "condition": {"title": "t", "expression": "true"},
+    }
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings = [limited]
+    with pytest.raises(BadRequest, match="must have version 3"):
+        bucket.set_iam_policy(policy)
+    policy.version = 3
+    bucket.set_iam_policy(policy)
+    [kept] = bucket.get_iam_policy(requested_policy_version=3).bindings
+    assert kept["condition"] == limited["condition"]
+    [hidden] = bucket.get_iam_policy().bindings
+    assert hidden["role"].startswith("roles/storage.objectViewer_withcond_")
+    assert "condition" not in hidden
+
+
+@pytest.mark.parametrize("binding", [{"members": ["allUsers"]}, {"role": "roles/a", "members": ["a@example.com"]}])
+def test_a_policy_that_makes_no_sense_is_refused(bucket: storage.Bucket, binding: dict[str, object]) -> None:
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings = [{"role": "", **binding}]
+    with pytest.raises(BadRequest):
+        bucket.set_iam_policy(policy)
+
+
+def test_everybody_has_all_permissions_that_no_fault_takes_away(bucket: storage.Bucket, cloud: LocalCloud) -> None:
     asked = ["storage.objects.get", "storage.objects.create"]
     assert bucket.test_iam_permissions(asked) == asked
+    cloud.faults.add(Fault(method="storage.objects.create", resource=bucket.name, code="PERMISSION_DENIED"))
+    assert bucket.test_iam_permissions(asked) == asked[:1]
+    with pytest.raises(BadRequest, match=r"storage\.objects\.sing is not valid"):
+        bucket.test_iam_permissions(["storage.objects.sing"])
 
 
 def test_a_locked_retention_policy_cannot_be_removed(bucket: storage.Bucket) -> None:
