@@ -1,4 +1,4 @@
-"""The director's command line: `python -m director serve|check|plan|apply|verify|schema`."""
+"""The director's command line: `python -m director serve|check|schema|plan|apply|verify|drift|teardown|history`."""
 
 import argparse
 import json
@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from director import access
+from director.arguments import COMMANDS, journal
 from director.documents import load
 from director.exits import exit_code
 from director.model import Architecture
@@ -51,21 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m director", description=str(__doc__).splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add = partial(_add, commands)
-    serving = add("serve", _with_clients("serve"), "answer services and people over REST, on this machine only")
+    serving = add("serve", _with_clients("serve"), "answer services and people over REST")
     serving.add_argument("--architecture", type=Path, required=True, metavar="FILE")
     serving.add_argument("--host", default="127.0.0.1")
     serving.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: 8080)")
     serving.add_argument("--apply", action="store_true", help="apply every dataflow before answering")
+    journal(serving)
+    access.add_arguments(serving)
     add("check", check, "print every problem of a document").add_argument("file", type=Path)
     add("schema", schema, "print the JSON Schema of documents, for editors")
-    for name, about in (
-        ("plan", "print what apply would do; changes nothing"),
-        ("apply", "create and update what a document wants"),
-        ("verify", "print what is not as a document wants it; changes nothing"),
-    ):
-        subparser = add(name, _with_clients(name), about)
-        subparser.add_argument("file", type=Path)
-        subparser.add_argument("--dataflow", help="only this one (default: all)")
+    for name, (about, fill) in COMMANDS.items():
+        fill(add(name, _with_clients(name), about))
     return parser
 
 

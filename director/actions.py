@@ -1,93 +1,274 @@
 """What the command line does with Google's clients in hand; apart from `__main__`, for they take long to import."""
 
+import json
 import sys
+import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, redirect_stdout
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TextIO, TypeVar
 
 from flask import Flask
 
-from director import server
-from director.app import LOOPBACK_HOSTS, create_app
+from director import access, plans, server
+from director.app import LOOPBACK_HOSTS, close, create_app
 from director.documents import Blueprint, load
+from director.errors import Busy, Misconfigured
 from director.exits import OK, exit_code
+from director.ledger import Ledger, Record
+from director.ledger_file import FileLedger
+from director.ledger_firestore import FirestoreLedger
+from director.plans import PlanDocument
 from director.resources.catalogue import providers
 from director.resources.clients import Clients, check_environment
+from director.resources.provisioner import Outcome
 from director.resources.retries import Retries
 from director.service import Director
 from director.strict import printable
 
 T = TypeVar("T")
+GLANCE = 0.5  # seconds between two looks at a lease
 
 
 def plan(arguments: Namespace) -> bool:
-    return _each_dataflow(arguments.file, arguments.dataflow, Director.plan, lambda change: change.action != "refuse")
+    """False with a refusal in it."""
+    with _director(arguments) as director:
+        names = _chosen(director, arguments)
+        found = [director.plan(name, arguments.service, arguments.resource) for name in names]
+    _write(found, arguments)
+    return all(change.action != "refuse" for one in found for change in one)
 
 
 def apply(arguments: Namespace) -> bool:
-    return _each_dataflow(arguments.file, arguments.dataflow, Director.apply, lambda outcome: outcome.good)
+    with _director(arguments, journaled=True) as director:
+        good = [_apply(director, arguments, name, plan_hash) for name, plan_hash in _agreed(director, arguments)]
+    return all(good)
 
 
 def verify(arguments: Namespace) -> bool:
-    as_wanted = _each_dataflow(arguments.file, arguments.dataflow, Director.verify, lambda change: False)
-    if as_wanted:
+    with _director(arguments) as director:
+        missing = [change for name in _chosen(director, arguments) for change in director.verify(name)]
+    for change in missing:
+        _say(str(change))
+    if not missing:
         _say("everything is as wanted")
-    return as_wanted
+    return not missing
+
+
+def drift(arguments: Namespace) -> bool:
+    """False where there is any."""
+    with _director(arguments, journaled=True) as director:
+        found = {name: director.drift(name) for name in _chosen(director, arguments)}
+    if arguments.json:
+        _print(json.dumps({name: [one.to_json() for one in each] for name, each in found.items()}, indent=2))
+    else:
+        for one in (one for each in found.values() for one in each):
+            _say(str(one))
+    if not any(found.values()) and not arguments.json:
+        _say("no drift")
+    return not any(found.values())
+
+
+def teardown(arguments: Namespace) -> bool:
+    """False where something has to be confirmed first, or could not be deleted."""
+    confirmed = frozenset(arguments.force_data_loss)
+    with _director(arguments, journaled=True) as director:
+        names = [(arguments.dataflow, None)] if arguments.plan is None else _agreed(director, arguments, "teardown")
+        [(name, agreed)] = names
+        planned = director.teardown_plan(name, arguments.service, arguments.resource)
+        if arguments.dry_run:
+            _write([planned], arguments)
+            return True
+        if agreed is None and not arguments.yes:
+            _write([planned], arguments)
+            _ask(name)
+            agreed = planned.hash
+        report = _patiently(
+            lambda: director.teardown(
+                name, agreed, confirmed, _told, service=arguments.service, resource=arguments.resource
+            )
+        )
+    return all(outcome.good for outcome in report)
+
+
+def history(arguments: Namespace) -> bool:
+    with _director(arguments, journaled=True) as director:
+        for name in _chosen(director, arguments):
+            for record in director.history(name):
+                if arguments.json:
+                    _print(json.dumps({"dataflow": name, **asdict(record)}))
+                else:
+                    _say(_line(record))
+    return True
 
 
 def serve(arguments: Namespace) -> bool:
     blueprint = load(arguments.architecture)
+    access.check(arguments, blueprint.architecture)
     with server.listening_socket(arguments.host, arguments.port) as bound:
         check_environment()
-        if arguments.apply and not _applied(arguments.architecture):
+        if arguments.apply and not _applied(arguments):
             _say("director: not started, since the architecture could not be applied (see above)", sys.stderr)
             return False
-        server.serve(bound, lambda: _application(blueprint, arguments.host))
+        server.serve(bound, lambda stopping: _application(blueprint, arguments, stopping), close)
     return True
 
 
-def _each_dataflow(
-    file: Path, dataflow: str | None, ask: Callable[[Director, str], Iterable[T]], good: Callable[[T], bool]
-) -> bool:
-    """Asks for the chosen dataflows one by one and prints each answer as it comes."""
-    blueprint = load(file)
-    all_good = True
+@contextmanager
+def _director(arguments: Namespace, journaled: bool = False) -> Iterator[Director]:
+    """What only looks at Google needs no journal."""
+    blueprint = load(arguments.file)
     with Clients.open(blueprint.architecture.project_id) as clients:
-        director = Director(blueprint, providers(clients, blueprint), Retries())
-        for name in _chosen(director, dataflow):
-            for one in ask(director, name):
-                _say(str(one))
-                all_good = all_good and good(one)
-    return all_good
+        if not journaled:
+            with closing(FileLedger()) as unused:
+                yield Director(blueprint, providers(clients, blueprint), Retries(), ledger=unused)
+            return
+        ledger = _ledger(arguments, clients)
+        yield Director(
+            blueprint,
+            providers(clients, blueprint),
+            Retries(),
+            ledger=ledger,
+            lease_seconds=arguments.lease_seconds,
+        )
 
 
-def _chosen(director: Director, dataflow: str | None) -> Sequence[str]:
-    if dataflow is None:
+def _ledger(arguments: Namespace, clients: Clients) -> Ledger:
+    if arguments.journal == "firestore":
+        return FirestoreLedger(clients.firestore, Retries(), arguments.journal_collection)
+    return FileLedger(Path(arguments.journal))
+
+
+def _apply(director: Director, arguments: Namespace, dataflow: str, plan_hash: str | None) -> bool:
+    part = {"service": arguments.service, "resource": arguments.resource}
+    report = _patiently(lambda: director.apply(dataflow, plan_hash, _told, adopt=arguments.adopt, **part))
+    return all(outcome.good for outcome in report)
+
+
+def _agreed(
+    director: Director, arguments: Namespace, purpose: plans.Purpose = "apply"
+) -> Sequence[tuple[str, str | None]]:
+    """Dataflows with the hash of the plan each has to be. Raises Misconfigured or Unknown."""
+    chosen = _chosen(director, arguments)
+    if arguments.plan is None:
+        return [(name, None) for name in chosen]
+    if not Path(arguments.plan).exists():
+        if len(chosen) != 1:
+            raise Misconfigured("--plan: a hash is of one dataflow; add --dataflow, or give the file of plan --out")
+        return [(chosen[0], arguments.plan)]
+    return [(plan.dataflow, plan.hash) for plan in _read(director, Path(arguments.plan), purpose, chosen, arguments)]
+
+
+def _read(
+    director: Director, file: Path, purpose: plans.Purpose, chosen: Sequence[str], arguments: Namespace
+) -> list[PlanDocument]:
+    try:
+        found = [plan for plan in plans.read(file.read_text()) if plan.dataflow in chosen]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"--plan {file} cannot be read: {error}") from error
+    for plan in found:
+        if (plan.architecture, plan.purpose) != (director.architecture, purpose):
+            raise Misconfigured(f"--plan {file}: is for the {plan.purpose} of '{plan.architecture}'; take another")
+        if (plan.service, plan.resource) != (arguments.service, arguments.resource):
+            part = f"--service {plan.service}" if plan.service else f"--resource {plan.resource}"
+            raise Misconfigured(f"--plan {file}: is of another part; " + (f"add {part}" if "None" not in part else ""))
+        director.remember(plan)
+    if not found:
+        raise Misconfigured(f"--plan {file}: has no plan for {', '.join(chosen)}; take another")
+    return found
+
+
+def _chosen(director: Director, arguments: Namespace) -> Sequence[str]:
+    if arguments.dataflow is None:
         return director.dataflows()
-    director.description(dataflow)  # an unknown one raises here, before anything is done
-    return (dataflow,)
+    director.description(arguments.dataflow)  # an unknown one raises here, before anything is done
+    return (arguments.dataflow,)
 
 
-def _applied(architecture: Path) -> bool:
+def _patiently(act: Callable[[], T]) -> T:
+    """Waits for the lease of a director that died, as it is never renewed; not for one that lives."""
+    first: Busy | None = None
+    while True:
+        try:
+            return act()
+        except Busy as busy:
+            if not busy.holder or (first and (busy.holder, busy.expires) != (first.holder, first.expires)):
+                raise
+            if first is None:
+                _say(f"director: {busy}; waiting in case it died", sys.stderr)
+                first = busy
+        time.sleep(GLANCE)
+
+
+def _ask(dataflow: str) -> None:
+    """Raises Misconfigured where nobody wants it."""
+    if not sys.stdin.isatty():
+        raise Misconfigured("teardown asks before it deletes, but nobody can answer; see --dry-run, then say --yes")
+    _say(f"Type the name of the dataflow to go on ({dataflow}):")
+    if sys.stdin.readline().strip() != dataflow:
+        raise Misconfigured("that is not its name, so nothing was touched")
+
+
+def _write(found: Sequence[PlanDocument], arguments: Namespace) -> None:
+    if arguments.out:
+        try:
+            arguments.out.write_text(plans.written(found))
+        except OSError as error:
+            raise Misconfigured(f"--out {arguments.out} cannot be written ({error.strerror}); name another") from error
+    if getattr(arguments, "json", False):
+        _print(plans.written(found).rstrip())
+        return
+    for one in found:
+        for change in one:
+            _say(str(change))
+        _say(one.conclusion)
+
+
+def _told(outcome: Outcome) -> None:
+    _say(str(outcome))
+
+
+def _line(record: Record) -> str:
+    detail = f": {record.detail}" if record.detail else ""
+    return f"{record.at} {record.who} {record.phase:9} {record.action} {record.kind} {record.name}{detail}"
+
+
+def _applied(arguments: Namespace) -> bool:
     """Applies in a child that is forked for it: gRPC must not be awake in a process that forks again later."""
-    child = get_context("fork").Process(target=_apply_and_exit, args=(architecture,))
+    child = get_context("fork").Process(target=_apply_and_exit, args=(arguments,))
     child.start()
     child.join()
     return child.exitcode == OK
 
 
-def _apply_and_exit(architecture: Path) -> None:
+def _apply_and_exit(arguments: Namespace) -> None:
     """The report goes to standard error: standard output is for the line that says where the server is."""
+    given = Namespace(**vars(arguments))
+    given.file, given.dataflow, given.plan, given.adopt = arguments.architecture, None, None, False
+    given.service = given.resource = None
     with redirect_stdout(sys.stderr):
-        sys.exit(exit_code(lambda: _each_dataflow(architecture, None, Director.apply, lambda outcome: outcome.good)))
+        sys.exit(exit_code(lambda: apply(given)))
 
 
-def _application(blueprint: Blueprint, host: str) -> Flask:
+def _application(blueprint: Blueprint, arguments: Namespace, stopping: Callable[[], bool]) -> Flask:
     clients = Clients.open(blueprint.architecture.project_id)
-    return create_app(Director(blueprint, providers(clients, blueprint), Retries()), (*LOOPBACK_HOSTS, host))
+    director = Director(
+        blueprint,
+        providers(clients, blueprint),
+        Retries(),
+        ledger=_ledger(arguments, clients),
+        lease_seconds=arguments.lease_seconds,
+    )
+    hosts = (*LOOPBACK_HOSTS, arguments.host) if arguments.auth == "none" else None
+    return create_app(director, hosts, access.safety(arguments, blueprint.architecture), stopping)
+
+
+def _print(text: str) -> None:
+    """What JSON escapes already."""
+    print(text, flush=True)  # noqa: T201
 
 
 def _say(line: str, where: TextIO | None = None) -> None:

@@ -1,58 +1,116 @@
-"""The Flask application around a Director: limits, headers, and every error as JSON."""
+"""The Flask application: the routes, what stands behind them, and the same manners for every answer."""
 
-import logging
-import re
-import uuid
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.exceptions import Forbidden
+from werkzeug.routing import BaseConverter
 
-from director.errors import Busy, Rejected, Unavailable, Unknown
-from director.routes import EXTENSION, IdConverter, door, problem
+from director.audit import Audit, MemoryRecords, Records
+from director.authentication import Anyone, Authenticator
+from director.authorization import Authorization, everything_here
+from director.events import Events
+from director.names import ID_PATTERN
+from director.operation_store import OperationStore
+from director.operations import OneOutcome, Operation, Operations
+from director.policy import Grant
+from director.rest import openapi
+from director.rest.bodies import LARGEST
+from director.rest.door import measured, request_id, view
+from director.rest.figures import Figures
+from director.rest.limits import BURST, PER_SECOND, REFUSALS, REFUSALS_PER_SECOND, Buckets
+from director.rest.problems import fault, response, told
+from director.rest.route import Parts, Route
+from director.routes import ROUTES
 from director.service import Director
-from director.strict import printable
 
-LARGEST_BODY = 256 * 1024  # bytes
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_CODES = {
-    400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large",
-    415: "unsupported_media_type",
-}  # fmt: skip
-
-log = logging.getLogger(__name__)
+EXTENSION = "director"  # where the application keeps its Parts
 
 
-def create_app(director: Director, hosts: Iterable[str] = LOOPBACK_HOSTS) -> Flask:
-    """`hosts` are the names under which the application may be addressed."""
+class IdConverter(BaseConverter):
+    """Names in addresses; anything else is no address of ours."""
+
+    regex = ID_PATTERN
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """Who may come in and what is kept of it. As it stands: anyone on this machine, in memory."""
+
+    authenticator: Authenticator = field(default_factory=Anyone)
+    grants: Iterable[Grant] = field(default_factory=lambda: (everything_here(),))
+    records: Records = field(default_factory=MemoryRecords)
+    store: OperationStore = field(default_factory=OperationStore)
+    limits: Buckets = field(default_factory=lambda: Buckets(PER_SECOND, BURST))
+    refusals: Buckets = field(default_factory=lambda: Buckets(REFUSALS_PER_SECOND, REFUSALS))
+
+
+def create_app(
+    director: Director,
+    hosts: Iterable[str] | None = LOOPBACK_HOSTS,
+    safety: Safety | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    routes: Iterable[Route] = ROUTES,
+) -> Flask:
+    """`hosts` are the names under which it may be addressed, None for any; `stopping` ends what streams."""
+    routes = tuple(routes)
+    parts = _parts(director, safety or Safety(), stopping, routes)
     app = Flask(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, TRUSTED_HOSTS=list(hosts), PROPAGATE_EXCEPTIONS=False)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST, PROPAGATE_EXCEPTIONS=False)
+    app.config["TRUSTED_HOSTS"] = None if hosts is None else list(hosts)
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = IdConverter
-    app.extensions[EXTENSION] = director
+    app.extensions[EXTENSION] = parts
     app.before_request(_refuse_other_sites)
-    app.after_request(_with_headers)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Unknown, _unknown)
-    app.register_error_handler(Busy, _busy)
-    app.register_error_handler(Unavailable, _unavailable)
-    app.register_error_handler(Rejected, _rejected)
-    app.register_error_handler(Exception, _bug)
-    app.register_blueprint(door)
+    app.after_request(partial(_with_headers, parts))
+    app.register_error_handler(Exception, _refused)
+    for route in routes:
+        app.add_url_rule(
+            route.path, route.name, view(route, parts), methods=[route.method], provide_automatic_options=False
+        )
+    _recover(parts)
     return app
 
 
-def request_id() -> str:
-    """The caller's own id of the request where it is a sane one, else ours."""
-    found: str | None = request.environ.get("director.request_id")
-    if found is None:
-        given = request.headers.get("X-Request-Id", "")
-        found = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        request.environ["director.request_id"] = found
-    return found
+def close(app: Flask, seconds: float = 5.0) -> None:
+    """Ends what runs, between resources; what takes longer is told as interrupted by the next start."""
+    parts: Parts = app.extensions[EXTENSION]
+    parts.operations.close(seconds)
+
+
+def _parts(director: Director, safety: Safety, stopping: Callable[[], bool], routes: tuple[Route, ...]) -> Parts:
+    events = Events()
+
+    def tell(kind: str, operation: Operation, one: OneOutcome | None) -> None:
+        data = {"operation": operation.id, "kind": operation.kind, "state": operation.state}
+        events.tell(kind, operation.dataflow, data | ({"resource": one.model_dump()} if one else {}))
+
+    operations = Operations(safety.store, fault, tell)
+    return Parts(
+        director=director,
+        authenticator=safety.authenticator,
+        authorization=Authorization(safety.grants),
+        audit=Audit(safety.records),
+        operations=operations,
+        events=events,
+        figures=Figures(operations.counts),
+        limits=safety.limits,
+        refusals=safety.refusals,
+        stopping=stopping,
+        document=json.dumps(openapi.document(routes)),
+    )
+
+
+def _recover(parts: Parts) -> None:
+    """What the process before this one did not end gets its outcome now."""
+    for one in parts.operations.recover():
+        facts = {"dataflow": one.dataflow, "service": one.service, "operation": one.id}
+        parts.audit.interrupted(one.by, one.kind, one.request_id, **facts)
 
 
 def _refuse_other_sites() -> None:
@@ -63,44 +121,15 @@ def _refuse_other_sites() -> None:
         raise Forbidden("this call came from a page of another site")
 
 
-def _with_headers(response: Response) -> Response:
-    response.headers["X-Request-Id"] = request_id()
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def _with_headers(parts: Parts, answer: Response) -> Response:
+    answer.headers["X-Request-Id"] = request_id()
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    measured(parts, answer)
+    return answer
 
 
-def _http_error(error: HTTPException) -> Response:
-    request_id()
-    status = error.code or 500
-    message = "nothing here under this address; check the names in it" if status == 404 else str(error.description)
-    response = problem(status, _CODES.get(status, "error"), message)
-    for name, value in error.get_headers():
-        if name not in ("Content-Type", "Content-Length"):
-            response.headers[name] = value
-    return response
-
-
-def _unknown(error: Unknown) -> Response:
-    return problem(404, "not_found", "nothing here under this address; check the names in it")
-
-
-def _busy(error: Busy) -> Response:
-    return problem(409, "busy", str(error))
-
-
-def _unavailable(error: Unavailable) -> Response:
-    log.warning("request %s: %s", request_id(), printable(str(error)))
-    response = problem(503, "cloud_unavailable", "Google's services do not answer now; try again")
-    response.headers["Retry-After"] = "5"
-    return response
-
-
-def _rejected(error: Rejected) -> Response:
-    log.warning("request %s: %s", request_id(), printable(str(error)))
-    return problem(502, "cloud_refused", str(error))
-
-
-def _bug(error: Exception) -> Response:
-    log.error("request %s failed", request_id(), exc_info=error)
-    return problem(500, "internal", "an error of the director itself; its log has the request id")
+def _refused(error: Exception) -> Response:
+    return response(told(error, request_id()), request_id())

@@ -1,6 +1,6 @@
 """How services and people ask the director. PUBLIC, light: requests only.
 
-    director = DirectorClient("http://127.0.0.1:8080")
+    director = DirectorClient("http://127.0.0.1:8080")  # who we are: see `bearer`
     configuration = director.register("environment", "bridge")  # waits until all resources are there
 
 Calls are repeated with full jitter while the director cannot be reached or may answer better later. Everything it is
@@ -10,12 +10,15 @@ asked is safe to repeat.
 import ipaddress
 import random
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
+
+from director import bearer
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0  # seconds
 
@@ -64,12 +67,14 @@ class DirectorClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         rng: Callable[[], float] = random.random,
+        token: Callable[[], str | None] = bearer.from_environment,
     ) -> None:
-        """Raises BadAddress."""
+        """`token` gives the ID token or API key of each call, None for none. Raises BadAddress."""
         self._url = _checked(url)
         self._timeout = timeout
         self._budget = budget
         self._clock, self._sleep, self._random = clock, sleep, rng
+        self._token = token
         self._session = requests.Session()
         self._session.trust_env = not _on_this_machine(url)  # no proxy between us and ourselves
 
@@ -84,13 +89,29 @@ class DirectorClient:
         """
         return self._configuration("POST", f"{_service(dataflow, service)}:verify", patient=True)
 
-    def plan(self, dataflow: str) -> Mapping[str, Any]:
-        """`changes`: what an apply would do. Raises DirectorUnavailable, DirectorRefused."""
-        return self._ask("POST", f"{_dataflow(dataflow)}:plan")
+    def plan(self, dataflow: str, purpose: str = "apply") -> Mapping[str, Any]:
+        """`changes`: what an apply or a teardown would do; `hash`. Raises DirectorUnavailable, DirectorRefused."""
+        return self._ask("POST", f"{_dataflow(dataflow)}:plan", body={} if purpose == "apply" else {"purpose": purpose})
 
-    def apply(self, dataflow: str) -> Mapping[str, Any]:
-        """`resources`: what became of each. Raises DirectorRefused with the same where some are not as wanted."""
-        return self._ask("POST", f"{_dataflow(dataflow)}:apply", timeout=600.0)
+    def apply(self, dataflow: str, plan_hash: str | None = None) -> Mapping[str, Any]:
+        """`resources`: what became of each. Raises DirectorRefused with the same where some are not as wanted.
+
+        With `plan_hash` nothing is done but what that plan has shown.
+        """
+        return self._operate(f"{_dataflow(dataflow)}:apply", {} if plan_hash is None else {"plan_hash": plan_hash})
+
+    def teardown(self, dataflow: str, plan_hash: str, confirmed: Iterable[str] = ()) -> Mapping[str, Any]:
+        """Deletes what that plan has shown; with its data, what is `confirmed` by name. Raises as `apply` does."""
+        return self._operate(f"{_dataflow(dataflow)}:teardown", {"plan_hash": plan_hash, "confirmed": list(confirmed)})
+
+    def operation(self, operation: str, wait: float = 0.0) -> Mapping[str, Any]:
+        """What became of it so far; waits up to `wait` seconds (at most 30) for its end."""
+        path = f"/v1/operations/{quote(operation, safe='')}"
+        return self._ask("GET", f"{path}:wait?{urlencode({'timeout': wait})}" if wait else path, timeout=60.0)
+
+    def cancel(self, operation: str) -> Mapping[str, Any]:
+        """Ends it after the resources it is at."""
+        return self._ask("POST", f"/v1/operations/{quote(operation, safe='')}:cancel")
 
     def verify(self, dataflow: str) -> Mapping[str, Any]:
         """Raises DirectorRefused with the `changes` that are due where the dataflow is not as wanted."""
@@ -103,12 +124,24 @@ class DirectorClient:
         except (KeyError, TypeError, ValueError) as error:
             raise DirectorUnavailable(f"{self._url} answers, but not as a director does; check the address") from error
 
-    def _ask(self, method: str, path: str, patient: bool = False, timeout: float | None = None) -> Mapping[str, Any]:
+    def _operate(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """However often it is asked for on the way, it is begun once."""
+        return self._ask("POST", path, timeout=600.0, body=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        patient: bool = False,
+        timeout: float | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
         end = self._clock() + self._budget
         attempt = 0
         while True:
             try:
-                return self._attempt(method, path, timeout or self._timeout)
+                return self._attempt(method, path, timeout or self._timeout, body, headers)
             except DirectorError as error:
                 pause = self._random() * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 16))
                 if not _may_pass(error, patient) or self._clock() + pause >= end:
@@ -116,23 +149,43 @@ class DirectorClient:
             self._sleep(pause)
             attempt += 1
 
-    def _attempt(self, method: str, path: str, timeout: float) -> Mapping[str, Any]:
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        timeout: float,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Mapping[str, Any]:
         try:
-            response = self._session.request(method, f"{self._url}{path}", timeout=timeout, allow_redirects=False)
+            response = self._session.request(
+                method,
+                f"{self._url}{path}",
+                json=body or None,
+                headers={**(headers or {}), **self._who()},
+                timeout=timeout,
+                allow_redirects=False,
+            )
         except requests.RequestException as error:
             message = (
                 f"the director at {self._url} does not answer ({type(error).__name__}); start it, or check the address"
             )
             raise DirectorUnavailable(message) from error
         answer = _object(response)
-        if response.status_code == 200 and answer is not None:
+        if response.status_code in (200, 202) and answer is not None:
             return answer
-        error_of = answer.get("error") if answer else None
-        if answer is None or not isinstance(error_of, dict):
+        if answer is None or not isinstance(answer.get("code"), str) or response.status_code < 400:
             message = f"{self._url} answers {response.status_code}, but not as a director does; check the address"
             raise DirectorUnavailable(message)
-        code, why = str(error_of.get("code", "")), str(error_of.get("message", ""))
+        code, why = answer["code"], str(answer.get("message", ""))
         raise DirectorRefused(f"the director says {code}: {why}", response.status_code, code, answer)
+
+    def _who(self) -> dict[str, str]:
+        try:
+            token = self._token()
+        except OSError as error:
+            raise DirectorUnavailable(f"no token to show to the director at {self._url}: {error}") from error
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _may_pass(error: DirectorError, patient: bool) -> bool:

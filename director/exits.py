@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from google.auth.exceptions import DefaultCredentialsError
 
-from director.errors import DirectorError, Rejected, Unavailable
+from director.errors import Busy, DirectorError, Moved, Rejected, Superseded, Unavailable
 from director.strict import DocumentError, printable
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
@@ -20,7 +20,9 @@ def exit_code(action: Callable[[], bool]) -> int:
         return OK if action() else FAILED
     except DocumentError as error:
         return _complaint(BAD_INPUT, str(error))
-    except (Unavailable, Rejected) as error:
+    except Moved as error:
+        return _complaint(FAILED, "\n  ".join(map(printable, (f"director: {error}", *error.moved))))
+    except (Unavailable, Rejected, Busy, Superseded) as error:
         return _complaint(FAILED, f"director: {printable(str(error))}")
     except DirectorError as error:
         return _complaint(BAD_INPUT, f"director: {printable(str(error))}")

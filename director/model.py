@@ -40,10 +40,18 @@ class Link(Strict):
     lookup: Lookup
 
 
+DeletionPolicy = Literal["PREVENT", "ABANDON", "DELETE"]
+
+
 class Resource(Strict):
-    """What all resources have. A description stays here where Google's service has no field for it."""
+    """What all resources have. A description stays here where Google's service has no field for it.
+
+    `deletion_policy` says what a teardown does: nothing and says why, nothing, or delete. See `protection`.
+    """
 
     description: str = Field("", max_length=1024)
+    deletion_policy: DeletionPolicy | None = None
+    teardown_protection: bool = False
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -310,9 +318,10 @@ class Service(Strict):
 
 
 class Lifecycle(Strict):
-    """Whether a dataflow is there to stay."""
+    """Whether a dataflow is there to stay; of one that is not, `keep_resources_on_test` keeps the resources anyway."""
 
     strategy: Literal["permanent", "ephemeral"] = "permanent"
+    keep_resources_on_test: bool = False
 
 
 class Dataflow(Strict):
@@ -320,6 +329,7 @@ class Dataflow(Strict):
 
     description: str = ""
     lifecycle: Lifecycle = Lifecycle()
+    teardown_protection: bool = False
     services: dict[Id, Service] = Field(default_factory=dict)
     resources: Resources = Resources()
 
@@ -333,4 +343,5 @@ class Architecture(Strict):
     region: Region
     location: Location
     labels: Labels = Field(default_factory=dict)
+    teardown_protection: bool = False
     dataflows: Annotated[dict[Id, Dataflow], Field(min_length=1)]

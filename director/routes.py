@@ -1,140 +1,115 @@
-"""The REST door: it decodes, asks the director, encodes. Nothing is decided here.
+"""Every route of the REST door, with the action that has to be allowed for it. There are no others.
 
-There is no authentication yet, so the server binds to loopback only (see `server`), and pages of other sites, which a
-browser on this machine might show, are turned away by their Origin and by the host name they used (see `app`).
+Flask's rules, the checks at the door and the OpenAPI document are all made from this list.
 """
 
-import json
-from typing import Any
+from director.operations import Operation
+from director.rest.answers import (
+    Alive,
+    ApplyAsked,
+    AuditAsked,
+    AuditPage,
+    Dataflow,
+    DataflowList,
+    Done,
+    Drift,
+    OperationList,
+    OperationsAsked,
+    Plan,
+    PlanAsked,
+    Ready,
+    Slice,
+    TeardownAsked,
+    Verified,
+    WaitAsked,
+)
+from director.rest.endpoints import audit, dataflows, events, operations, own, services
+from director.rest.figures import MEDIA_TYPE
+from director.rest.paging import ByName
+from director.rest.route import Route
 
-from flask import Blueprint, Response, current_app, jsonify, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
-from werkzeug.routing import BaseConverter
+DATAFLOW = "/v1/dataflows/<id:dataflow>"
+SERVICE = f"{DATAFLOW}/services/<id:service>"
+OPERATION = "/v1/operations/<id:operation>"
+CLOUD = (502, 503)
 
-from director.configuration import Configuration
-from director.names import ID_PATTERN
-from director.resources.plan import Plan
-from director.resources.provisioner import Report
-from director.service import Director
-
-door = Blueprint("v1", __name__)
-EXTENSION = "director"  # where the application keeps its Director
-
-
-class IdConverter(BaseConverter):
-    """Names in addresses; anything else is no address of ours."""
-
-    regex = ID_PATTERN
-
-
-@door.get("/healthz")
-def alive() -> Response:
-    return jsonify(alive=True)
-
-
-@door.get("/readyz")
-def ready() -> Response:
-    return jsonify(ready=bool(_director().dataflows()))
-
-
-@door.get("/v1/dataflows")
-def dataflows() -> Response:
-    return jsonify(architecture=_director().architecture, dataflows=list(_director().dataflows()))
-
-
-@door.get("/v1/dataflows/<id:dataflow>")
-def dataflow(dataflow: str) -> Response:
-    return jsonify(_director().description(dataflow))
-
-
-@door.post("/v1/dataflows/<id:dataflow>:plan")
-def plan(dataflow: str) -> Response:
-    _expect_no_fields()
-    return jsonify(dataflow=dataflow, changes=_changes(_director().plan(dataflow)))
-
-
-@door.post("/v1/dataflows/<id:dataflow>:apply")
-def apply(dataflow: str) -> Response:
-    _expect_no_fields()
-    report = _director().apply(dataflow)
-    resources = _outcomes(report)
-    if all(outcome.good for outcome in report):
-        return jsonify(dataflow=dataflow, resources=resources)
-    refused = any(outcome.result == "refused" for outcome in report)
-    message = f"dataflow '{dataflow}' is not as wanted; see resources for what to change"
-    return problem(409 if refused else 502, "refused" if refused else "failed", message, resources=resources)
-
-
-@door.post("/v1/dataflows/<id:dataflow>:verify")
-def verify(dataflow: str) -> Response:
-    _expect_no_fields()
-    missing = _director().verify(dataflow)
-    if missing:
-        message = f"dataflow '{dataflow}' is not as wanted; apply it, or see changes for what to do"
-        return problem(409, "not_as_wanted", message, changes=_changes(missing))
-    return jsonify(dataflow=dataflow, changes=[])
-
-
-@door.get("/v1/dataflows/<id:dataflow>/services/<id:service>/config")
-def configuration(dataflow: str, service: str) -> Response:
-    return jsonify(_slice(_director().configuration(dataflow, service)))
-
-
-@door.post("/v1/dataflows/<id:dataflow>/services/<id:service>:verify")
-def register(dataflow: str, service: str) -> Response:
-    """The start-up handshake: a service gets its configuration once all it is linked to is there."""
-    _expect_no_fields()
-    missing = _director().verify(dataflow, service)
-    if missing:
-        message = f"service '{service}' cannot start: resources are missing; apply dataflow '{dataflow}' first"
-        return problem(409, "not_ready", message, changes=_changes(missing))
-    return jsonify(_slice(_director().configuration(dataflow, service)))
-
-
-def problem(status: int, code: str, message: str, **details: Any) -> Response:
-    """Every error's body; `details` say more to programs."""
-    error = {"code": code, "message": message, "request_id": request.environ.get("director.request_id", "")}
-    response = jsonify(error=error, **details)
-    response.status_code = status
-    return response
-
-
-def _director() -> Director:
-    found: Director = current_app.extensions[EXTENSION]
-    return found
-
-
-def _expect_no_fields() -> None:
-    """These calls take an empty body or an empty object. Raises 400, 413 or 415."""
-    body = request.get_data(cache=False)
-    request.stream.read(1)  # a body in chunks is merely cut at the limit; reading on past it raises 413
-    if not body:
-        return
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("send application/json, or no body at all")
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("the body is not JSON; send {} or nothing") from error
-    if not isinstance(document, dict):
-        raise BadRequest("the body is not an object; send {} or nothing")
-    if document:
-        pointer = next(iter(document))[:64].replace("~", "~0").replace("/", "~1")
-        raise BadRequest(f"/{pointer}: unknown field; this call takes none")
-
-
-def _changes(plan: Plan) -> list[dict[str, Any]]:
-    return [{"action": one.action, "kind": one.kind, "name": one.name, "reasons": list(one.reasons)} for one in plan]
-
-
-def _outcomes(report: Report) -> list[dict[str, Any]]:
-    return [{"result": one.result, "kind": one.kind, "name": one.name, "reason": one.reason} for one in report]
-
-
-def _slice(found: Configuration) -> dict[str, Any]:
-    return {
-        "project": found.project,
-        "dataflow": found.dataflow,
-        "service": found.service,
-        "config": found.config,
-    }
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET", path="/healthz", action="open", endpoint=own.alive, answer=Alive,
+        summary="whether the process answers",
+    ),
+    Route(
+        method="GET", path="/readyz", action="open", endpoint=own.ready, answer=Ready,
+        summary="whether it has dataflows to answer for",
+    ),
+    Route(
+        method="GET", path="/metrics", action="see_metrics", endpoint=own.figures, answer=MEDIA_TYPE,
+        summary="the director's own figures, for Prometheus",
+    ),
+    Route(
+        method="GET", path="/v1/openapi.json", action="see_itself", endpoint=own.description,
+        answer="application/json", etag=True, summary="this document",
+    ),
+    Route(
+        method="GET", path="/v1/dataflows", action="list", endpoint=dataflows.listed, answer=DataflowList,
+        query=ByName, summary="the dataflows the caller may know of",
+    ),
+    Route(
+        method="GET", path=DATAFLOW, action="see", endpoint=dataflows.described, answer=Dataflow,
+        summary="what a dataflow is made of",
+    ),
+    Route(
+        method="POST", path=f"{DATAFLOW}:plan", action="plan", endpoint=dataflows.planned, answer=Plan,
+        body=PlanAsked, refusals=CLOUD, summary="what an apply or a teardown would do; changes nothing",
+    ),
+    Route(
+        method="POST", path=f"{DATAFLOW}:verify", action="verify", endpoint=dataflows.verified, answer=Verified,
+        refusals=(409, *CLOUD), summary="whether everything is as wanted; 409 with what is not",
+    ),
+    Route(
+        method="POST", path=f"{DATAFLOW}:drift", action="drift", endpoint=dataflows.drifted, answer=Drift,
+        refusals=CLOUD, summary="each field that is not as wanted, and which side has moved",
+    ),
+    Route(
+        method="POST", path=f"{DATAFLOW}:apply", action="apply", endpoint=dataflows.applied, answer=Done,
+        body=ApplyAsked, refusals=(409, *CLOUD), changes=True, begins=True,
+        summary="create and update what is wanted",
+    ),
+    Route(
+        method="POST", path=f"{DATAFLOW}:teardown", action="teardown", endpoint=dataflows.torn_down, answer=Done,
+        body=TeardownAsked, refusals=(409, *CLOUD), changes=True, begins=True,
+        summary="delete what is ours and unprotected, as a plan has shown it",
+    ),
+    Route(
+        method="GET", path=f"{SERVICE}/config", action="read_configuration", endpoint=services.configured,
+        answer=Slice, etag=True, summary="a service's own slice of the configuration",
+    ),
+    Route(
+        method="POST", path=f"{SERVICE}:verify", action="register", endpoint=services.registered, answer=Slice,
+        refusals=(409, *CLOUD), summary="start-up handshake: the slice once all the service needs is there",
+    ),
+    Route(
+        method="GET", path="/v1/operations", action="see_operations", endpoint=operations.listed,
+        answer=OperationList, query=OperationsAsked, summary="operations, the newest first",
+    ),
+    Route(
+        method="GET", path=OPERATION, action="see_operations", endpoint=operations.shown, answer=Operation,
+        summary="one operation, and what has become of each resource so far",
+    ),
+    Route(
+        method="GET", path=f"{OPERATION}:wait", action="see_operations", endpoint=operations.waited_for,
+        answer=Operation, query=WaitAsked, summary="one operation, when it is over or the time is",
+    ),
+    Route(
+        method="POST", path=f"{OPERATION}:cancel", action="cancel", endpoint=operations.cancelled, answer=Operation,
+        changes=True, summary="stop an operation after the resources it is at",
+    ),
+    Route(
+        method="GET", path="/v1/events", action="see_events", endpoint=events.streamed, answer="text/event-stream",
+        summary="what happens, as it happens; goes on after Last-Event-ID",
+    ),
+    Route(
+        method="GET", path="/v1/audit", action="see_audit", endpoint=audit.read, answer=AuditPage, query=AuditAsked,
+        summary="who changed what, the newest first",
+    ),
+)  # fmt: skip

@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import google_crc32c
 
@@ -47,3 +48,15 @@ def archive_object(folder: str, lines: Iterable[bytes], format_name: FormatName)
     start = first.replace(":", "").replace("-", "")[:15]
     name = f"{folder}/{start}Z-{digest[:16]}-{len(unique)}.{form.name}"
     return ArchiveObject(name, form.encode(unique), metadata, form.content_type)
+
+
+def same_lines(one: ArchiveObject) -> bool:
+    """Whether the content is the lines that the metadata speaks of."""
+    form = FORMATS.get(cast(FormatName, one.name.rpartition("/")[2].partition(".")[2]))
+    if form is None or "sha256" not in one.metadata:
+        return False
+    try:
+        lines = form.decode(one.content)
+    except Exception:  # whatever a library says of bytes that are not its own
+        return False
+    return hashlib.sha256(text_of(lines)).hexdigest() == one.metadata["sha256"]

@@ -14,7 +14,7 @@ from functools import lru_cache
 DATE, HOUR = "date", "hour"
 UNKNOWN = "unknown"
 LONGEST_VALUE = 100  # characters of a value, without the hash that may follow
-LONGEST_SEGMENT_VALUE = LONGEST_VALUE + 9
+LONGEST_SEGMENT_VALUE = LONGEST_VALUE + 10
 _ATTRIBUTES = "attributes."
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _LITERAL = re.compile(r"[A-Za-z0-9._=/-]*")
@@ -77,7 +77,9 @@ def safe(value: str) -> str:
     if not value:
         return UNKNOWN
     plain = _UNSAFE.sub("_", value)[:LONGEST_VALUE]
-    if plain == value and value[0] != "_":  # folders that begin with _ are ours
+    if plain[0] == "_":  # folders that begin so are the archive's own
+        plain = f"x{plain}"
+    if plain == value:
         return plain
     return f"{plain}-{hashlib.sha256(value.encode()).hexdigest()[:8]}"
 

@@ -1,11 +1,13 @@
 """Objects into Cloud Storage, create-only: a second try meets its own first one and leaves it.
 
 `if_generation_match=0` makes the service refuse (412) what exists already. A 412 whose object has our checksum is our
-own earlier write, whose answer was lost; any other checksum is a conflict.
+own earlier write, whose answer was lost. One with other bytes but the same lines was compressed by another version of a
+library, and counts as it lies there. Anything else is a conflict.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 
 from apache_beam.metrics import Metrics
@@ -15,7 +17,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from requests.exceptions import RequestException
 
-from beam_jobs.archive.objects import ArchiveObject
+from beam_jobs.archive.objects import ArchiveObject, same_lines
 from beam_jobs.errors import CannotSucceed, Misconfigured, RetryLater
 from beam_jobs.stages import DETAILS
 
@@ -23,6 +25,10 @@ UPLOADS = 8
 UPLOAD_SECONDS = 60.0
 CONFIGURATION = (401, 403, 404)
 FAILURES = (GoogleAPICallError, GoogleAuthError, RetryError, RequestException, InvalidResponse, DataCorruption)
+
+
+Otherwise = ArchiveObject | CannotSucceed
+"""The same lines in other bytes, as another version of a library compresses them, or content of somebody else."""
 
 
 class Bucket:
@@ -34,13 +40,13 @@ class Bucket:
         self._bucket = client.bucket(name)
         self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
 
-    def write(self, objects: Sequence[ArchiveObject]) -> dict[str, CannotSucceed]:
-        """Writes all; gives conflicts by object name. Raises RetryLater or Misconfigured."""
+    def write(self, objects: Sequence[ArchiveObject]) -> dict[str, Otherwise]:
+        """Writes all. Gives, by name, what lies there otherwise than given. Raises RetryLater or Misconfigured."""
         outcomes = list(self._uploads.map(self._write, objects))
-        self.already_there.inc(outcomes.count("already there"))
+        self.already_there.inc(sum(found == "already there" or isinstance(found, ArchiveObject) for found in outcomes))
         return {one.name: found for one, found in zip(objects, outcomes, strict=True) if not isinstance(found, str)}
 
-    def _write(self, one: ArchiveObject) -> Literal["new", "already there"] | CannotSucceed:
+    def _write(self, one: ArchiveObject) -> Literal["new", "already there"] | Otherwise:
         blob = self._bucket.blob(one.name)
         blob.metadata = one.metadata or None
         try:
@@ -57,13 +63,16 @@ class Bucket:
             raise _reaction(error, self._bucket.name) from error
         return "new"
 
-    def _met(self, blob: Any, one: ArchiveObject) -> Literal["already there"] | CannotSucceed:
+    def _met(self, blob: Any, one: ArchiveObject) -> Literal["already there"] | Otherwise:
         try:
             blob.reload(timeout=UPLOAD_SECONDS)
+            if blob.crc32c == one.crc32c:
+                return "already there"
+            stored = replace(one, content=blob.download_as_bytes(raw_download=True, timeout=UPLOAD_SECONDS))
         except FAILURES as error:
             raise _reaction(error, self._bucket.name) from error
-        if blob.crc32c == one.crc32c:
-            return "already there"
+        if same_lines(stored):
+            return stored
         return CannotSucceed(f"{one.name} exists with other content", "archive_conflict")
 
 

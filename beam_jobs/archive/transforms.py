@@ -1,7 +1,7 @@
 """The archiving of a batch: messages as lines, lines as objects, objects into the bucket and the manifest."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -29,9 +29,9 @@ GROUP_OBJECTS, GROUP_BYTES = 1_000, 32_000_000  # written side by side, and list
 
 
 class Store(Protocol):
-    """Takes objects; gives conflicts by object name."""
+    """Takes objects; gives, by name, what lies there otherwise than given."""
 
-    def write(self, objects: Sequence[ArchiveObject]) -> dict[str, CannotSucceed]: ...
+    def write(self, objects: Sequence[ArchiveObject]) -> Mapping[str, ArchiveObject | CannotSucceed]: ...
 
 
 class LineReader:
@@ -77,8 +77,10 @@ class ObjectWriter:
 
     def _written(self, group: Sequence[ArchiveObject]) -> Iterator[bytes]:
         """A crash behind the objects leaves them unlisted until the same is written again, which lists them all."""
-        conflicts = self._store.write(group)
-        good = [one for one in group if one.name not in conflicts]
+        otherwise = self._store.write(group)
+        conflicts = {name: found for name, found in otherwise.items() if isinstance(found, CannotSucceed)}
+        stored = {name: found for name, found in otherwise.items() if isinstance(found, ArchiveObject)}
+        good = [stored.get(one.name, one) for one in group if one.name not in conflicts]
         self._list(good)
         for one in good:
             self.octets.update(len(one.content))

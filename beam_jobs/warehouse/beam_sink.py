@@ -77,8 +77,8 @@ class WriteThroughBeam(beam.PTransform):
             written = rows | "Storage Write" >> _sink(self._config)
         except (RuntimeError, OSError, ValueError) as error:
             raise _refused(f"Beam cannot build its sink: {str(error).splitlines()[0]}") from error
-        subscription = self._config.subscription
-        return written.failed_rows_with_errors | beam.Map(_refused_row, subscription).with_output_types(bytes)
+        table = self._config.table
+        return written.failed_rows_with_errors | beam.Map(_refused_row, table).with_output_types(bytes)
 
 
 def _sink(config: WarehouseConfig) -> WriteToBigQuery:
@@ -122,10 +122,11 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _refused_row(failure: dict[str, Any], subscription: str) -> bytes:
+def _refused_row(failure: dict[str, Any], table: str) -> bytes:
+    """Beam keeps no message beside its rows: the letter holds the row, and names no subscription to try it on again."""
     row = failure["failed_row"]
     block = envelope.data(orjson.dumps(row, default=str)) + envelope.attribute(envelope.ID, str(row.get("ce_id", "")))
-    return dead_letter(block, STAGE, subscription, CannotSucceed(str(failure["error_message"]), "row_refused"))
+    return dead_letter(block, STAGE, table, CannotSucceed(str(failure["error_message"]), "row_refused"))
 
 
 def _refused(what: str) -> DocumentError:

@@ -20,7 +20,7 @@ def schema(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--model", metavar="MODULE:CLASS", help="a dataclass or pydantic model of the payload")
     infer.add_argument("--table", default="TABLE", metavar="NAME", help="the table's name in the proposal")
-    infer.add_argument("--payload_only", action="store_true", help="leave out the columns of the envelope")
+    infer.add_argument("--payload-only", action="store_true", help="leave out the columns of the envelope")
     infer.add_argument("--most", type=int, default=SAMPLES, metavar="N", help=f"samples read at most ({SAMPLES})")
     infer.set_defaults(command=_infer)
 

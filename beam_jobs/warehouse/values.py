@@ -6,6 +6,7 @@ days since 1970; DATETIME, TIME, NUMERIC, BIGNUMERIC, GEOGRAPHY and JSON are tex
 
 import base64
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
@@ -24,6 +25,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _EPOCH_DAY = _EPOCH.toordinal()
 _FIRST_MICROSECOND, _LAST_MICROSECOND = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
 _DECIMALS = Context(prec=100)
+_DIGITS = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def converted(kind: ColumnType, value: Any) -> Any:
@@ -61,7 +63,7 @@ def _int64(value: Any) -> int:
 
 def _whole(value: Any) -> int:
     if isinstance(value, str):
-        return int(value)
+        return int(_number(value))
     if isinstance(value, float) and value.is_integer():
         return int(value)
     raise TypeError("no whole number")
@@ -71,12 +73,19 @@ def _float64(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("no number")
     try:
-        number = float(value)
+        number = float(_number(value) if isinstance(value, str) else value)
     except OverflowError as error:
         raise ValueError("larger than a FLOAT64") from error
     if not math.isfinite(number):
         raise ValueError("not finite")
     return number
+
+
+def _number(text: str) -> str:
+    """`text`, if it is a number as JSON and people write them; Python takes underscores and spaces as well."""
+    if not _DIGITS.fullmatch(text):
+        raise ValueError("no number")
+    return text
 
 
 def _decimal(whole_digits: int, places: int) -> Conversion:
@@ -87,7 +96,7 @@ def _decimal(whole_digits: int, places: int) -> Conversion:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise TypeError("no number")
         try:
-            number = Decimal(value if isinstance(value, int) else str(value))
+            number = Decimal(_number(value) if isinstance(value, str) else str(value))
         except InvalidOperation as error:
             raise ValueError("no number") from error
         if not number.is_finite() or number.copy_abs() >= limit:

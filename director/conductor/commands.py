@@ -13,7 +13,8 @@ from typing import Self
 from director.conductor.missing import advice_for
 
 GROUP = "conductor.commands"
-OWN = tuple(EntryPoint(name, f"director.conductor.own:{name}", GROUP) for name in ("apply", "check", "plan", "verify"))
+OWN_NAMES = ("apply", "check", "drift", "history", "plan", "teardown", "verify")
+OWN = tuple(EntryPoint(name, f"director.conductor.own:{name}", GROUP) for name in OWN_NAMES)
 
 
 class Unloadable(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from director.conductor.commands import Unloadable
 from director.conductor.missing import advice_for
-from director.errors import DirectorError, Rejected, Unavailable
+from director.errors import Busy, DirectorError, Moved, Rejected, Superseded, Unavailable
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
 
@@ -36,7 +36,9 @@ def complain(code: int, message: str) -> int:
 
 
 def _meaning(error: Exception) -> tuple[int, str]:
-    if isinstance(error, Unavailable | Rejected):
+    if isinstance(error, Moved):
+        return FAILED, "\n  ".join((str(error), *error.moved))
+    if isinstance(error, Unavailable | Rejected | Busy | Superseded):
         return FAILED, str(error)
     if isinstance(error, Unloadable | DirectorError | OSError):
         return BAD_INPUT, str(error)

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from director.arguments import COMMANDS
 from director.conductor.endings import FAILED, OK
 
 Action = Callable[[argparse.Namespace], bool]
@@ -16,21 +17,33 @@ def check(parser: argparse.ArgumentParser) -> None:
 
 
 def plan(parser: argparse.ArgumentParser) -> None:
-    _on_resources(parser, "plan", "Print what apply would do; changes nothing.")
+    _on_resources(parser, "plan")
 
 
 def apply(parser: argparse.ArgumentParser) -> None:
-    _on_resources(parser, "apply", "Create and update what a document wants.")
+    _on_resources(parser, "apply")
 
 
 def verify(parser: argparse.ArgumentParser) -> None:
-    _on_resources(parser, "verify", "Print what is not as a document wants it; changes nothing.")
+    _on_resources(parser, "verify")
 
 
-def _on_resources(parser: argparse.ArgumentParser, action: str, about: str) -> None:
-    parser.description = about
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--dataflow", help="only this one (default: all)")
+def drift(parser: argparse.ArgumentParser) -> None:
+    _on_resources(parser, "drift")
+
+
+def teardown(parser: argparse.ArgumentParser) -> None:
+    _on_resources(parser, "teardown")
+
+
+def history(parser: argparse.ArgumentParser) -> None:
+    _on_resources(parser, "history")
+
+
+def _on_resources(parser: argparse.ArgumentParser, action: str) -> None:
+    about, fill = COMMANDS[action]
+    parser.description = f"{about[0].upper()}{about[1:]}."
+    fill(parser)
     parser.set_defaults(command=lambda arguments: _act(action, arguments))
 
 

@@ -5,15 +5,16 @@ live and wanted means: `mutable` (the default) updates it, `fixed` refuses it, `
 that are there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from director import keys
 from director.keys import Key
 from director.model import Architecture, Resource
 from director.names import ARCHITECTURE, DATAFLOW, MANAGED_BY
+from director.protection import PREVENTED, Protection
 from director.seeds import Documents
 from director.strict import written
 
@@ -86,7 +87,7 @@ def owner_in(labels: Mapping[str, str]) -> Owner | None:
 
 @dataclass(frozen=True, slots=True)
 class Wanted(Generic[S]):
-    """A resource as it should be. `owner` is None for what cannot carry labels."""
+    """A resource as it should be. `owner` is None for what cannot carry labels; `protection` is for its teardown."""
 
     kind: str
     full_name: str
@@ -94,6 +95,7 @@ class Wanted(Generic[S]):
     owner: Owner | None
     needs: tuple[Key, ...] = ()
     services: frozenset[str] = frozenset()  # those linked to it
+    protection: Protection = PREVENTED
 
     @property
     def key(self) -> Key:
@@ -109,13 +111,34 @@ class Observed(Generic[S]):
     handle: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What would be lost with a resource, in words; where `others` have it, nobody here may agree to the loss."""
+
+    what: str
+    others: bool = False
+
+
 class Provider(Protocol[S]):
-    """One kind of resource at Google. Raises google.api_core.exceptions; observing changes nothing."""
+    """One kind of resource at Google. Raises google.api_core.exceptions; observing changes nothing.
+
+    `holding` is asked before a delete: what would go with the resource, apart from the resources named `going`. With
+    `data` a delete takes what is in it along; without, it may be refused by Google.
+    """
 
     def observe(self, wanted: Wanted[S]) -> Observed[S] | None: ...
     def create(self, wanted: Wanted[S]) -> None: ...
     def update(self, wanted: Wanted[S], observed: Observed[S], fields: frozenset[str]) -> None: ...
-    def delete(self, wanted: Wanted[S]) -> None: ...
+    def holding(self, wanted: Wanted[S], going: frozenset[str]) -> Holding | None: ...
+    def delete(self, wanted: Wanted[S], data: bool = False) -> None: ...
+
+
+@runtime_checkable
+class Surveyor(Protocol):
+    """A provider that can look at many resources in a few calls. What was made just now may be missing from a list."""
+
+    def survey(self, wanted: Sequence[Wanted[Any]]) -> Mapping[str, Observed[Any]]:
+        """By full name those that are there; others of the same project may be among them."""
 
 
 Providers = Mapping[str, Provider[Any]]  # by kind

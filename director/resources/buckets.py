@@ -1,6 +1,7 @@
 """Cloud Storage buckets."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from google.cloud.storage import Client
 
 from director import keys
 from director.model import Bucket, LifecycleRule
-from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
+from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
 
 ANEW = "use another name, or move the objects and delete the bucket"
 
@@ -71,9 +72,23 @@ class Buckets:
         _fill(bucket, wanted.state)
         bucket.patch(if_metageneration_match=bucket.metageneration, retry=None, timeout=CALL_TIMEOUT)
 
-    def delete(self, wanted: Wanted[State]) -> None:
-        """Refused by Cloud Storage while there are objects in it."""
+    def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
+        """Objects, older versions included."""
+        found = self._client.list_blobs(
+            wanted.full_name, max_results=1, versions=True, retry=None, timeout=CALL_TIMEOUT
+        )
+        return Holding("objects") if next(iter(found), None) is not None else None
+
+    def delete(self, wanted: Wanted[State], data: bool = False) -> None:
+        """Refused by Cloud Storage while there are objects in it; with `data` they go first, one by one."""
+        if data:
+            for blob in self._client.list_blobs(wanted.full_name, versions=True, retry=None, timeout=CALL_TIMEOUT):
+                self._delete(blob)
         self._client.bucket(wanted.full_name).delete(retry=None, timeout=CALL_TIMEOUT)
+
+    def _delete(self, blob: Any) -> None:
+        with suppress(NotFound):  # gone already is as good
+            blob.delete(retry=None, timeout=CALL_TIMEOUT)
 
 
 def _fill(bucket: Any, state: State) -> None:

@@ -1,27 +1,37 @@
 """Every kind the director knows: what a dataflow wants of it, and who provides it."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from director import keys
 from director.documents import Blueprint
 from director.invalidation import Invalidations
+from director.protection import protection
 from director.resources import buckets, datasets, firestore_collections, subscriptions, tables, topics, views
 from director.resources.base import Context, Providers, Wanted
 from director.resources.clients import Clients
 
+_WANTED: Mapping[str, Callable[[Context, Any], Wanted[Any]]] = {
+    keys.TOPICS: topics.wanted,
+    keys.SUBSCRIPTIONS: subscriptions.wanted,
+    keys.DATASETS: datasets.wanted,
+    keys.TABLES: tables.wanted,
+    keys.VIEWS: views.wanted,
+    keys.BUCKETS: buckets.wanted,
+    keys.COLLECTIONS: firestore_collections.wanted,
+}
+
 
 def wanted(blueprint: Blueprint, dataflow: str) -> tuple[Wanted[Any], ...]:
     """The resources of a dataflow in the order of the document."""
-    specs = blueprint.architecture.dataflows[dataflow].resources
-    context = Context(blueprint.architecture, dataflow, blueprint.seeds)
-    return (
-        *(topics.wanted(context, spec) for spec in specs.topics),
-        *(subscriptions.wanted(context, spec) for spec in specs.subscriptions),
-        *(datasets.wanted(context, spec) for spec in specs.bigquery_datasets),
-        *(tables.wanted(context, spec) for spec in specs.bigquery_tables),
-        *(views.wanted(context, spec) for spec in specs.bigquery_views),
-        *(buckets.wanted(context, spec) for spec in specs.gcs_buckets),
-        *(firestore_collections.wanted(context, spec) for spec in specs.firestore_collections),
+    architecture = blueprint.architecture
+    specs = architecture.dataflows[dataflow]
+    context = Context(architecture, dataflow, blueprint.seeds)
+    return tuple(
+        replace(make(context, spec), protection=protection(architecture, specs, kind, spec))
+        for kind, make in _WANTED.items()
+        for spec in getattr(specs.resources, kind)
     )
 
 

@@ -9,7 +9,7 @@ from google.cloud import bigquery
 from director import keys
 from director.durations import milliseconds
 from director.model import Dataset
-from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
+from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
 
 ANEW = "use another name, or move the data and delete the dataset"
 
@@ -64,7 +64,14 @@ class Datasets:
         _fill(observed.handle, wanted.state)
         self._client.update_dataset(observed.handle, sorted(fields), retry=None, timeout=CALL_TIMEOUT)
 
-    def delete(self, wanted: Wanted[State]) -> None:
+    def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
+        """Tables and views that this dataflow does not delete."""
+        tables = self._client.list_tables(wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
+        names = (f"{table.project}.{table.dataset_id}.{table.table_id}" for table in tables)
+        staying = sorted(name for name in names if name not in going)
+        return Holding(f"{', '.join(staying[:3])}{', ...' if staying[3:] else ''}", others=True) if staying else None
+
+    def delete(self, wanted: Wanted[State], data: bool = False) -> None:
         """Refused by BigQuery while there are tables in it."""
         self._client.delete_dataset(wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
 

@@ -14,7 +14,7 @@ from google.cloud import firestore
 from director import keys
 from director.invalidation import Invalidations
 from director.model import Collection
-from director.resources.base import CALL_TIMEOUT, Context, Observed, Verdict, Wanted
+from director.resources.base import CALL_TIMEOUT, Context, Holding, Observed, Verdict, Wanted
 from director.seeds import Documents
 
 BATCH = 400  # documents a request; 500 is the most some servers take
@@ -35,7 +35,14 @@ class State:
 
 def wanted(context: Context, spec: Collection) -> Wanted[State]:
     seeds = context.seeds.get((context.dataflow, spec.name), {})
-    return Wanted(*keys.collection(spec.name), State(frozenset(seeds)), owner=None, services=context.services(spec))
+    told = spec.invalidation_topic  # has to be there whenever documents are written or deleted
+    return Wanted(
+        *keys.collection(spec.name),
+        State(frozenset(seeds)),
+        owner=None,
+        needs=(keys.topic(context.project, told),) if told else (),
+        services=context.services(spec),
+    )
 
 
 class Collections:
@@ -68,8 +75,24 @@ class Collections:
     def update(self, wanted: Wanted[State], observed: Observed[State], fields: frozenset[str]) -> None:
         self._add(wanted, wanted.state.documents - observed.state.documents)
 
-    def delete(self, wanted: Wanted[State]) -> None:
-        """Deletes the documents that still are what they were seeded with; the others have become somebody's own."""
+    def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
+        """Documents that are not, or no longer, what the collection was seeded with."""
+        seeds = self._seeds.get(wanted.full_name, {})
+        for document in self._client.collection(wanted.full_name).stream(retry=None, timeout=CALL_TIMEOUT):
+            if document.to_dict() != seeds.get(document.id):
+                return Holding("documents that are not its seeds")
+        return None
+
+    def delete(self, wanted: Wanted[State], data: bool = False) -> None:
+        """Deletes the documents that still are what they were seeded with; the others have become somebody's own.
+
+        With `data` those go as well.
+        """
+        if data:
+            for document in self._client.collection(wanted.full_name).stream(retry=None, timeout=CALL_TIMEOUT):
+                deleted_at = document.reference.delete(retry=None, timeout=CALL_TIMEOUT)
+                self._tell(wanted.full_name, {document.id: deleted_at})
+            return
         seeds = self._seeds.get(wanted.full_name, {})
         for document in self._documents(wanted):
             if document.exists and document.to_dict() == seeds[document.id]:

@@ -8,12 +8,15 @@ from typing import Any, Literal, get_type_hints
 from director.keys import Key
 from director.resources.base import Observed, Owner, Rule, Verdict, Wanted, mutable
 
-Action = Literal["create", "update", "none", "refuse"]
+Action = Literal["create", "update", "none", "refuse", "delete", "confirm", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be done to one resource and why; `fields` are those that an update touches."""
+    """What is to be done to one resource and why; `fields` are those that an update touches.
+
+    A teardown has `delete`, `confirm` (a delete that loses data, so somebody has to want it) and `keep`.
+    """
 
     action: Action
     kind: str
@@ -27,7 +30,7 @@ class Change:
 
     def __str__(self) -> str:
         because = f": {'; '.join(self.reasons)}" if self.reasons else ""
-        return f"{self.action:6} {self.kind} {self.name}{because}"
+        return f"{self.action:7} {self.kind} {self.name}{because}"
 
 
 Plan = tuple[Change, ...]
@@ -42,14 +45,14 @@ def change(wanted: Wanted[Any], observed: Observed[Any] | None) -> Change:
     if observed is None:
         return Change("create", *wanted.key, reasons=("does not exist",))
     if wanted.owner and observed.owner != wanted.owner:
-        return Change("refuse", *wanted.key, reasons=(_foreign(wanted.owner, observed.owner),))
-    verdicts = _verdicts(wanted.state, observed.state)
-    refused = tuple(f"{name}: {verdict.reason}" for name, verdict in verdicts.items() if verdict.action == "refuse")
+        return Change("refuse", *wanted.key, reasons=(foreign(observed.owner, handover(wanted.owner)),))
+    different = verdicts(wanted.state, observed.state)
+    refused = tuple(f"{name}: {verdict.reason}" for name, verdict in different.items() if verdict.action == "refuse")
     if refused:
         return Change("refuse", *wanted.key, reasons=refused)
-    if verdicts:
-        reasons = tuple(f"{name}: {verdict.reason}" for name, verdict in verdicts.items())
-        return Change("update", *wanted.key, reasons=reasons, fields=frozenset(verdicts))
+    if different:
+        reasons = tuple(f"{name}: {verdict.reason}" for name, verdict in different.items())
+        return Change("update", *wanted.key, reasons=reasons, fields=frozenset(different))
     return Change("none", *wanted.key)
 
 
@@ -69,6 +72,15 @@ def layers(wanted: Iterable[Wanted[Any]]) -> list[list[Wanted[Any]]]:
     return found
 
 
+def users(wanted: Iterable[Wanted[Any]]) -> dict[Key, list[Wanted[Any]]]:
+    """By resource: those that need it."""
+    found: dict[Key, list[Wanted[Any]]] = {}
+    for resource in wanted:
+        for need in resource.needs:
+            found.setdefault(need, []).append(resource)
+    return found
+
+
 def with_needs(wanted: Sequence[Wanted[Any]], chosen: Iterable[Wanted[Any]]) -> tuple[Wanted[Any], ...]:
     """The chosen resources and everything they need, in the order of `wanted`."""
     by_key = {resource.key: resource for resource in wanted}
@@ -82,7 +94,8 @@ def with_needs(wanted: Sequence[Wanted[Any]], chosen: Iterable[Wanted[Any]]) -> 
     return tuple(resource for resource in wanted if resource.key in keys)
 
 
-def _verdicts(wanted: Any, live: Any) -> dict[str, Verdict]:
+def verdicts(wanted: Any, live: Any) -> dict[str, Verdict]:
+    """By field: what a difference there comes to."""
     found = {}
     for name, rule in _rules(wanted.__class__).items():
         verdict = rule(getattr(live, name), getattr(wanted, name))
@@ -97,7 +110,12 @@ def _rules(state: Any) -> dict[str, Rule]:
     return {name: getattr(hint, "__metadata__", (mutable,))[0] for name, hint in hints.items()}
 
 
-def _foreign(ours: Owner, theirs: Owner | None) -> str:
-    wanted = ", ".join(f"{key}={value}" for key, value in ours.labels().items())
+def foreign(theirs: Owner | None, way_out: str = "") -> str:
+    """Whose it is, and what people can do where it is in the way."""
     whose = f"belongs to dataflow '{theirs.dataflow}' of '{theirs.architecture}'" if theirs else "is not ours"
-    return f"exists and {whose}; use another name, or hand it over by setting its labels to {wanted}"
+    return f"exists and {whose}" + (f"; {way_out}" if way_out else "")
+
+
+def handover(ours: Owner) -> str:
+    wanted = ", ".join(f"{key}={value}" for key, value in ours.labels().items())
+    return f"use another name, or hand it over by setting its labels to {wanted}"

@@ -1,11 +1,11 @@
 """Pub/Sub subscriptions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import DeadlineExceeded, NotFound
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import (
     BigQueryConfig,
@@ -21,9 +21,11 @@ from director import keys
 from director.deliveries import BigQueryExport, Push, StorageExport
 from director.keys import Key
 from director.model import Subscription
-from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
+from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
 from director.strict import written
 
+PAGE = 1_000  # the most that one answer holds
+PEEK_SECONDS = 2.0  # an empty subscription answers nothing at all
 WITH_METADATA = "avro with metadata"
 ANEW = "use another name, or delete the subscription and with it its backlog"
 
@@ -175,8 +177,16 @@ class Subscriptions:
             found = self._client.get_subscription(subscription=wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
         except NotFound:
             return None
-        state = _state(found)
-        return Observed(state, owner_in(state.labels))
+        return _observed(found)
+
+    def survey(self, wanted: Sequence[Wanted[State]]) -> dict[str, Observed[State]]:
+        names = {one.full_name for one in wanted}
+        found: dict[str, Observed[State]] = {}
+        for project in {name.rpartition("/subscriptions/")[0] for name in names}:
+            request = {"project": project, "page_size": PAGE}
+            listed = self._client.list_subscriptions(request=request, retry=None, timeout=CALL_TIMEOUT)
+            found |= {one.name: _observed(one) for one in listed if one.name in names}
+        return found
 
     def create(self, wanted: Wanted[State]) -> None:
         message = _message(wanted, wanted.state.labels)
@@ -187,8 +197,35 @@ class Subscriptions:
         request = {"subscription": message, "update_mask": {"paths": sorted(fields)}}
         self._client.update_subscription(request=request, retry=None, timeout=CALL_TIMEOUT)
 
-    def delete(self, wanted: Wanted[State]) -> None:
+    def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
+        """A message is taken and given back at once: that counts as a delivery, and what others hold is not seen."""
+        state = wanted.state
+        if state.bigquery_config or state.cloud_storage_config or state.push_config:
+            return Holding("messages not delivered yet, which nobody but Pub/Sub can see")
+        try:
+            found = self._client.pull(
+                subscription=wanted.full_name, max_messages=1, retry=None, timeout=PEEK_SECONDS
+            ).received_messages
+        except DeadlineExceeded:
+            return None
+        if not found:
+            return None
+        self._client.modify_ack_deadline(
+            subscription=wanted.full_name,
+            ack_ids=[one.ack_id for one in found],
+            ack_deadline_seconds=0,
+            retry=None,
+            timeout=CALL_TIMEOUT,
+        )
+        return Holding("a backlog")
+
+    def delete(self, wanted: Wanted[State], data: bool = False) -> None:
         self._client.delete_subscription(subscription=wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
+
+
+def _observed(found: Any) -> Observed[State]:
+    state = _state(found)
+    return Observed(state, owner_in(state.labels))
 
 
 def _state(found: Any) -> State:

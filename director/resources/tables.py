@@ -10,7 +10,7 @@ from google.cloud import bigquery
 from director import keys
 from director.durations import milliseconds
 from director.model import Table
-from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, fixed, owner_in
+from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
 from director.resources.columns import Column, Schema, from_specs, grown, grows, standard
 
 ANEW = "use another name, or copy the rows into a new table"
@@ -95,7 +95,15 @@ class Tables:
         mask = sorted(_MASK[field] for field in fields)
         self._client.update_table(table, mask, retry=None, timeout=CALL_TIMEOUT)
 
-    def delete(self, wanted: Wanted[State]) -> None:
+    def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
+        """Rows, those on their way through the streaming buffer included."""
+        found = self._client.get_table(wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
+        if found.num_rows or found.streaming_buffer:
+            return Holding("rows")
+        rows = self._client.list_rows(found, max_results=1, retry=None, timeout=CALL_TIMEOUT)
+        return Holding("rows") if next(iter(rows), None) is not None else None
+
+    def delete(self, wanted: Wanted[State], data: bool = False) -> None:
         self._client.delete_table(wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
 
 

@@ -1,6 +1,6 @@
 """Pub/Sub topics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,9 @@ from google.pubsub_v1.types import Topic as Message
 
 from director import keys
 from director.model import Topic
-from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Wanted, owner_in
+from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, owner_in
+
+PAGE = 1_000  # the most that one answer holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,16 @@ class Topics:
             topic = self._client.get_topic(topic=wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
         except NotFound:
             return None
-        state = State(topic.message_retention_duration or None, dict(topic.labels))
-        return Observed(state, owner_in(state.labels))
+        return _observed(topic)
+
+    def survey(self, wanted: Sequence[Wanted[State]]) -> dict[str, Observed[State]]:
+        names = {one.full_name for one in wanted}
+        found: dict[str, Observed[State]] = {}
+        for project in {name.rpartition("/topics/")[0] for name in names}:
+            request = {"project": project, "page_size": PAGE}
+            topics = self._client.list_topics(request=request, retry=None, timeout=CALL_TIMEOUT)
+            found |= {topic.name: _observed(topic) for topic in topics if topic.name in names}
+        return found
 
     def create(self, wanted: Wanted[State]) -> None:
         self._client.create_topic(request=_message(wanted, wanted.state.labels), retry=None, timeout=CALL_TIMEOUT)
@@ -48,8 +58,19 @@ class Topics:
         request = {"topic": message, "update_mask": {"paths": sorted(fields)}}
         self._client.update_topic(request=request, retry=None, timeout=CALL_TIMEOUT)
 
-    def delete(self, wanted: Wanted[State]) -> None:
+    def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
+        """What others subscribed to; a topic itself keeps nothing that a subscription does not."""
+        names = self._client.list_topic_subscriptions(topic=wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
+        others = sorted(set(names) - going)
+        return Holding(f"what feeds {', '.join(others)}") if others else None
+
+    def delete(self, wanted: Wanted[State], data: bool = False) -> None:
         self._client.delete_topic(topic=wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
+
+
+def _observed(topic: Any) -> Observed[State]:
+    state = State(topic.message_retention_duration or None, dict(topic.labels))
+    return Observed(state, owner_in(state.labels))
 
 
 def _message(wanted: Wanted[State], labels: Mapping[str, str]) -> Any:

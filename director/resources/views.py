@@ -10,7 +10,7 @@ from google.cloud import bigquery
 from director import keys
 from director.keys import Key
 from director.model import Deduplication, View
-from director.resources.base import CALL_TIMEOUT, Context, Labels, Observed, Verdict, Wanted, fixed, owner_in
+from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Verdict, Wanted, fixed, owner_in
 
 
 def rewritten(live: str, wanted: str) -> Verdict | None:
@@ -93,7 +93,11 @@ class Views:
         mask = sorted(_MASK[field] for field in fields)
         self._client.update_table(observed.handle, mask, retry=None, timeout=CALL_TIMEOUT)
 
-    def delete(self, wanted: Wanted[State]) -> None:
+    def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
+        """None: rows are those of its tables."""
+        return None
+
+    def delete(self, wanted: Wanted[State], data: bool = False) -> None:
         self._client.delete_table(wanted.full_name, retry=None, timeout=CALL_TIMEOUT)
 
 

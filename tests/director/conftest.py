@@ -2,18 +2,16 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from google.api_core.exceptions import AlreadyExists
 
 from director.documents import Blueprint, load
-from director.resources.base import Observed, Wanted, owner_in
 from director.resources.clients import Clients
 from director.resources.retries import Retries
 from localcloud.cloud import LocalCloud, in_thread
+from tests.director.worlds import Killed, World
 
 PROJECTS = itertools.count(1)
 DOCUMENT = """\
@@ -59,55 +57,6 @@ dataflows:
           consumers: [{{name: archive, lookup: {{key: devices}}}}]
 """
 DEVICES = "d-1: {name: one, location: hall-1}\nd-2: {name: two, location: hall-2}\n"
-
-
-class Killed(BaseException):
-    """The process ends here, as by kill -9: nothing after this line runs."""
-
-
-class Shelf:
-    """A provider that keeps one kind in memory; `strike` is asked before and after every effect."""
-
-    def __init__(self, world: "World") -> None:
-        self._world = world
-
-    def observe(self, wanted: Wanted[Any]) -> Observed[Any] | None:
-        self._world.strike("observe", wanted.key, "before")
-        state = self._world.things.get(wanted.key)
-        if state is None:
-            return None
-        return Observed(state, owner_in(state.labels) if hasattr(state, "labels") else None)
-
-    def create(self, wanted: Wanted[Any]) -> None:
-        self._world.strike("create", wanted.key, "before")
-        if wanted.key in self._world.things:
-            raise AlreadyExists(f"{wanted.full_name} exists")
-        self._world.things[wanted.key] = wanted.state
-        self._world.created.append(wanted.key)
-        self._world.strike("create", wanted.key, "after")
-
-    def update(self, wanted: Wanted[Any], observed: Observed[Any], fields: frozenset[str]) -> None:
-        self._world.strike("update", wanted.key, "before")
-        self._world.things[wanted.key] = wanted.state
-        self._world.updated.append((wanted.key, fields))
-        self._world.strike("update", wanted.key, "after")
-
-    def delete(self, wanted: Wanted[Any]) -> None:
-        del self._world.things[wanted.key]
-
-
-class World:
-    """Everything there is, and what was done to it."""
-
-    def __init__(self) -> None:
-        self.things: dict[tuple[str, str], Any] = {}
-        self.created: list[tuple[str, str]] = []
-        self.updated: list[tuple[tuple[str, str], frozenset[str]]] = []
-        self.strike: Callable[[str, tuple[str, str], str], None] = lambda call, key, when: None
-
-    def providers(self) -> dict[str, Shelf]:
-        kinds = ("topics", "subscriptions", "bigquery_datasets", "bigquery_tables", "gcs_buckets")
-        return {kind: Shelf(self) for kind in (*kinds, "firestore_collections")}
 
 
 @pytest.fixture

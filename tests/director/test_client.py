@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from director.app import create_app
 from director.client import BadAddress, Configuration, DirectorClient, DirectorRefused, DirectorUnavailable
 from director.documents import Blueprint
+from director.ledger_file import FileLedger
 from director.resources.retries import Retries
 from director.service import Director
 
@@ -101,6 +102,80 @@ def test_plan_apply_and_verify_answer_as_the_director_does(url: str, time: Time)
     assert time.pauses == []
 
 
+def test_what_a_plan_showed_is_what_is_applied_and_torn_down(url: str, time: Time) -> None:
+    director = client(url, time)
+    agreed = director.plan("air")["hash"]
+    assert len(director.apply("air", plan_hash=agreed)["resources"]) == 7
+    with pytest.raises(DirectorRefused) as caught:
+        director.apply("air", plan_hash=agreed)
+    assert caught.value.code == "moved"
+    goodbye = director.plan("air", purpose="teardown")["hash"]
+    kept = director.teardown("air", goodbye)
+    assert {outcome["result"] for outcome in kept["resources"]} == {"kept"}
+    assert director.operation(kept["operation"], wait=5.0)["state"] == "succeeded"
+    assert director.cancel(kept["operation"])["state"] == "succeeded", "over is over"
+
+
+def test_an_apply_whose_answer_was_lost_is_not_begun_again(director: Director, time: Time) -> None:
+    """A proxy on the way loses the first answer; asked again, the director tells of the operation it has begun."""
+    inner = create_app(director)
+    lost: list[bytes] = []
+
+    def application(environ: Any, start_response: Any) -> Any:
+        if lost:
+            return inner(environ, start_response)
+        lost.append(b"".join(inner(environ, lambda *start: None)))
+        start_response("502 Bad Gateway", [])
+        return [b"<html>"]
+
+    for url in serving(application):
+        found = client(url, time).apply("air")
+    assert len(time.pauses) == 1
+    assert found["operation"] in lost[0].decode()
+    assert {outcome["result"] for outcome in found["resources"]} == {"created"}
+
+
+def test_an_apply_that_meets_another_director_goes_on_when_that_is_done(
+    blueprint: Blueprint, world: Any, retries: Retries, time: Time
+) -> None:
+    ledger = FileLedger()
+    scope = f"{blueprint.architecture.project_id}.plant.air"
+    held = ledger.take(scope, "another director", 3600.0)
+    time.then[2] = lambda: ledger.release(scope, held.token)
+    for url in serving(create_app(Director(blueprint, world.providers(), retries, ledger=ledger))):
+        with pytest.raises(DirectorRefused, match=r"busy: .* is being changed by another director") as caught:
+            client(url, time, budget=0.0).apply("air")
+        assert caught.value.details["holder"] == "another director"
+        assert len(client(url, time).apply("air")["resources"]) == 7
+    assert len(time.pauses) == 2
+    ledger.close()
+
+
+def test_every_call_shows_who_is_calling(time: Time) -> None:
+    tokens = iter(("one", "two"))
+    shown = []
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        shown.append(environ.get("HTTP_AUTHORIZATION"))
+        start_response("200 OK", [])
+        return [GOOD]
+
+    for url in serving(application):
+        asking = client(url, time, token=lambda: next(tokens))
+        asking.configuration("d", "s")
+        asking.configuration("d", "s")
+        client(url, time, token=lambda: None).configuration("d", "s")
+    assert shown == ["Bearer one", "Bearer two", None]
+
+
+def test_a_token_that_cannot_be_had_is_waited_for_and_then_named(nowhere: str, time: Time) -> None:
+    def token() -> str:
+        raise FileNotFoundError("no such file: key")
+
+    with pytest.raises(DirectorUnavailable, match=r"no token to show to the director .* no such file: key"):
+        client(nowhere, time, token=token).configuration("air", "bridge")
+
+
 def test_registering_waits_until_the_resources_are_there(url: str, time: Time, director: Director) -> None:
     time.then[3] = lambda: director.apply("air")
     assert client(url, time).register("air", "archive").service == "archive"
@@ -128,7 +203,7 @@ def test_a_no_that_will_not_change_is_told_at_once(url: str, time: Time) -> None
     assert time.pauses == []
 
 
-BUSY = b'{"error": {"code": "busy", "message": "later", "request_id": "1"}}'
+BUSY = b'{"code": "busy", "message": "later", "request_id": "1"}'
 GOOD = b'{"project": "p", "dataflow": "d", "service": "s", "config": {"a": 1}}'
 
 
@@ -156,6 +231,7 @@ def test_an_answer_that_may_be_better_later_is_asked_for_again(odd_url: str, tim
         [("200 OK", b"{}")],
         [("302 Found", b"{}")],
         [("500 Internal Server Error", b'{"error": "text"}')],
+        [("500 Internal Server Error", b'{"code": 7}')],
     ],
 )
 def test_a_server_that_is_no_director_is_named_as_such(odd_url: str, time: Time) -> None:

@@ -1,5 +1,6 @@
 """The command line: what is asked gets done, and whatever people can mend is told in a line."""
 
+import io
 import json
 import signal
 import socket
@@ -153,11 +154,11 @@ def test_plan_apply_verify_and_apply_again(document: Path, capsys: pytest.Captur
         code = main([*arguments, path])
         return code, [line.split()[0] for line in capsys.readouterr().out.splitlines()]
 
-    assert lines("plan") == (0, ["create"] * 7)
+    assert lines("plan") == (0, [*["create"] * 7, "hash"])
     assert lines("verify") == (1, ["create"] * 7)
     assert lines("apply") == (0, ["created"] * 7)
     assert lines("apply") == (0, ["unchanged"] * 7)
-    assert lines("plan", "--dataflow", "air") == (0, ["none"] * 7)
+    assert lines("plan", "--dataflow", "air") == (0, [*["none"] * 7, "hash"])
     assert main(["verify", path]) == 0
     assert capsys.readouterr().out == "everything is as wanted\n"
     assert main(["apply", path, "--dataflow", "water"]) == 2
@@ -178,7 +179,7 @@ def test_a_killed_apply_is_completed_by_the_next(document: Path, cloud: LocalClo
     """kill -9 while the answer of a call hangs, its effect done."""
     fault = cloud.faults.add(Fault(method="pubsub.CreateSubscription", action="hang", when="after"))
     struck = len(cloud.faults.log)
-    process = start("apply", document)
+    process = start("apply", document, "--lease-seconds", "2")
     until(lambda: len(cloud.faults.log) > struck)
     process.kill()
     process.wait(10)
@@ -218,8 +219,8 @@ def test_a_server_bounds_what_it_takes_and_answers_what_it_took_before_it_stops(
     plan = f"{url}/v1/dataflows/air:plan"
     for body in (b" " * 300_000, iter([b" " * 100_000] * 3)):  # with its length told, and in chunks
         response = requests.post(plan, data=body, headers={"Content-Type": "application/json"}, timeout=10)
-        assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
-    assert requests.get(f"{url}/{'x' * 5_000}", timeout=10).status_code == 414
+        assert (response.status_code, response.json()["code"]) == (413, "too_large")
+    assert requests.get(f"{url}/{'x' * 9_000}", timeout=10).status_code == 414
     struck = len(cloud.faults.log)
     fault = cloud.faults.add(Fault(method="pubsub.GetTopic", action="hang"))
     answers: list[int] = []
@@ -231,3 +232,131 @@ def test_a_server_bounds_what_it_takes_and_answers_what_it_took_before_it_stops(
     asking.join(30)
     assert answers == [200]
     assert process.wait(15) == 0
+
+
+@pytest.fixture
+def ephemeral(document: Path) -> Path:
+    text = document.read_text().replace("    services:", "    lifecycle: {strategy: ephemeral}\n    services:", 1)
+    document.write_text(text)
+    return document
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_plan_in_a_file_is_applied_as_long_as_it_fits(
+    document: Path, tmp_path: Path, clients: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, kept = str(document), str(tmp_path / "plan.json")
+    assert main(["plan", path, "--json", "--out", kept]) == 0
+    printed = capsys.readouterr().out
+    assert printed == (tmp_path / "plan.json").read_text()
+    [plan] = json.loads(printed)["plans"]
+    assert [change["action"] for change in plan["changes"]] == ["create"] * 7
+    assert main(["apply", path, "--plan", kept]) == 0
+    capsys.readouterr()
+    assert main(["apply", path, "--plan", kept]) == 1
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert "no longer fits, so nothing was touched; plan again" in error
+    assert error.count("was create (does not exist), now none") == 7
+    assert main(["apply", path, "--plan", plan["hash"]]) == 1
+    assert main(["apply", path, "--plan", "HASH", "--dataflow", "water"]) == 2
+    assert main(["plan", path, "--out", str(tmp_path / "absent" / "plan.json")]) == 2
+    (tmp_path / "plan.json").write_text(printed.replace('"create"', '"update"', 1))
+    assert main(["apply", path, "--plan", kept]) == 2
+    assert "this plan was changed" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_hash_as_printed_is_a_plan_to_apply(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(document), "--service", "bridge"]) == 0
+    *changes, last = capsys.readouterr().out.splitlines()
+    assert len(changes) == 1
+    assert last.endswith(" apply of air (bridge): 1 create")
+    assert main(["apply", str(document), "--service", "bridge", "--plan", last.split()[1]]) == 0
+    assert capsys.readouterr().out.startswith("created   topics")
+
+
+@pytest.mark.usefixtures("cloud")
+def test_drift_is_printed_and_ends_with_1(
+    document: Path, tmp_path: Path, clients: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = ["--journal", str(tmp_path / "journal")]
+    assert main(["apply", str(document), *journal]) == 0
+    capsys.readouterr()
+    assert main(["drift", str(document), *journal]) == 0
+    assert capsys.readouterr().out == "no drift\n"
+    name = f"projects/{clients.storage.project}/topics/readings"
+    clients.publisher.update_topic(
+        request={"topic": {"name": name}, "update_mask": {"paths": ["message_retention_duration"]}}
+    )
+    assert main(["drift", str(document), *journal]) == 1
+    assert capsys.readouterr().out == f"topics {name} message_retention_duration: none -> 1d; moved: world\n"
+    assert main(["drift", str(document), *journal, "--json"]) == 1
+    [found] = json.loads(capsys.readouterr().out)["air"]
+    assert (found["live"], found["wanted"], found["mendable"]) == (None, 86400.0, True)
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_teardown_asks_and_deletes_nothing_unless_somebody_agrees(
+    ephemeral: Path, clients: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["teardown", str(ephemeral), "--dataflow", "air"]
+    assert main(["apply", str(ephemeral)]) == 0
+    assert main([*command, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" teardown of air: 7 delete")
+    assert main(command) == 2
+    assert "nobody can answer; see --dry-run, then say --yes" in capsys.readouterr().err
+    for answer, code in (("yes\n", 2), ("air\n", 0)):
+        monkeypatch.setattr(sys, "stdin", Typed(answer))
+        assert main(command) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[-7:]] == ["deleted"] * 7
+    assert main([*command, "--yes"]) == 0
+    assert not list(clients.storage.list_buckets())
+
+
+class Typed(io.StringIO):
+    """What somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("cloud")
+def test_data_is_deleted_only_where_its_name_is_typed(
+    ephemeral: Path, clients: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["teardown", str(ephemeral), "--dataflow", "air", "--yes"]
+    assert main(["apply", str(ephemeral)]) == 0
+    [bucket] = clients.storage.list_buckets()
+    bucket.blob("x").upload_from_string("x")
+    capsys.readouterr()
+    assert main(command) == 1
+    assert f"refused   gcs_buckets {bucket.name}: would lose objects" in capsys.readouterr().out
+    assert main([*command, "--force-data-loss", "absent"]) == 2
+    assert "no resource 'absent' here, so its loss cannot be confirmed" in capsys.readouterr().err
+    assert main([*command, "--force-data-loss", bucket.name]) == 0
+    assert not list(clients.storage.list_buckets())
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_part_is_torn_down_alone(ephemeral: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["apply", str(ephemeral)]) == 0
+    capsys.readouterr()
+    command = ["teardown", str(ephemeral), "--dataflow", "air", "--yes"]
+    assert main([*command, "--resource", "subscriptions/readings-archive"]) == 0
+    assert capsys.readouterr().out.startswith("deleted   subscriptions")
+    assert main([*command, "--service", "archive"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0] for line in lines) == ["absent", "deleted", "deleted"]
+
+
+@pytest.mark.usefixtures("cloud")
+def test_the_history_tells_intents_and_outcomes(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["apply", str(document), "--journal-collection", "elsewhere"]) == 0
+    capsys.readouterr()
+    assert main(["history", str(document), "--journal-collection", "elsewhere"]) == 0
+    phases = [line.split()[2] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(phases) == ["done"] * 7 + ["intent"] * 7
+    assert main(["history", str(document), "--json"]) == 0
+    assert capsys.readouterr().out == ""

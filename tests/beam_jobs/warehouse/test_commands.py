@@ -78,7 +78,7 @@ def test_infer_takes_payloads_out_of_lines_of_the_archive(
     other = line(envelope.parse(envelope.data(payload) + envelope.attributes(facts))).json
     path = tmp_path / "part.jsonl.gz"
     path.write_bytes(gzip.compress(archived + b"\n" + other + b"\n"))
-    assert run("infer", "--samples", str(path), "--payload_only") == 0
+    assert run("infer", "--samples", str(path), "--payload-only") == 0
     assert printed(capsys)["columns"] == [{"name": "temp", "type": "FLOAT64", "pointer": "/temp"}]
 
 
@@ -86,12 +86,12 @@ def test_infer_reads_standard_input_and_no_more_than_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"a": 1}\n{"b": 1}\n')))
-    assert run("infer", "--samples", "-", "--payload_only", "--most", "1") == 0
+    assert run("infer", "--samples", "-", "--payload-only", "--most", "1") == 0
     assert [one["name"] for one in printed(capsys)["columns"]] == ["a"]
 
 
 def test_infer_takes_a_model(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("infer", "--model", "director.model:RetryPolicy", "--payload_only") == 0
+    assert run("infer", "--model", "director.model:RetryPolicy", "--payload-only") == 0
     assert [one["name"] for one in printed(capsys)["columns"]] == ["minimum_backoff", "maximum_backoff"]
 
 

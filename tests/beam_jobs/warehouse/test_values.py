@@ -53,6 +53,13 @@ def test_values_become_what_the_type_takes(kind: Any, value: Any, stored: Any) -
     ("kind", "value"),
     [
         ("INT64", "x"),
+        ("INT64", "1_000"),
+        ("INT64", " 7 "),
+        ("INT64", "\u0663"),
+        ("FLOAT64", "1_0"),
+        ("FLOAT64", " 1.5"),
+        ("NUMERIC", "1_000"),
+        ("NUMERIC", "\u0663"),
         ("INT64", 1.5),
         ("INT64", True),
         ("INT64", 2**63),

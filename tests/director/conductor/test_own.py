@@ -23,8 +23,25 @@ def test_plan_apply_and_verify(document: Path, capsys: Capture) -> None:
         code = main([command, str(document)])
         return code, {line.split()[0] for line in capsys.readouterr().out.splitlines()}
 
-    assert lines("plan") == (0, {"create"})
+    assert lines("plan") == (0, {"create", "hash"})
     assert lines("verify") == (1, {"create"})
     assert lines("apply") == (0, {"created"})
     assert main(["verify", str(document), "--dataflow", "air"]) == 0
     assert main(["verify", str(document), "--dataflow", "water"]) == 2
+
+
+@pytest.mark.usefixtures("cloud")
+def test_drift_teardown_and_history(document: Path, capsys: Capture) -> None:
+    text = document.read_text().replace("    services:", "    lifecycle: {strategy: ephemeral}\n    services:", 1)
+    document.write_text(text)
+    assert main(["apply", str(document)]) == 0
+    assert main(["drift", str(document)]) == 0
+    assert capsys.readouterr().out.endswith("no drift\n")
+    assert main(["teardown", str(document), "--dataflow", "air"]) == 2
+    assert "nobody can answer; see --dry-run, then say --yes" in capsys.readouterr().err
+    assert main(["apply", str(document), "--dataflow", "air", "--plan", "0" * 64]) == 1
+    assert "no longer fits, so nothing was touched" in capsys.readouterr().err
+    assert main(["teardown", str(document), "--dataflow", "air", "--yes"]) == 0
+    assert main(["drift", str(document)]) == 1
+    assert main(["history", str(document)]) == 0
+    assert " done      delete topics " in capsys.readouterr().out

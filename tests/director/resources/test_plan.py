@@ -125,5 +125,5 @@ def test_a_service_brings_what_its_resources_need(blueprint: Blueprint) -> None:
 
 def test_a_change_reads_as_a_line(blueprint: Blueprint) -> None:
     topic = one(blueprint, "topics")
-    assert str(change(topic, None)) == f"create topics {topic.full_name}: does not exist"
-    assert str(change(topic, seen(topic))) == f"none   topics {topic.full_name}"
+    assert str(change(topic, None)) == f"create  topics {topic.full_name}: does not exist"
+    assert str(change(topic, seen(topic))) == f"none    topics {topic.full_name}"

@@ -1,5 +1,6 @@
 """The loop that changes the world: right after any crash, in any company."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,10 +9,11 @@ from google.api_core.exceptions import Forbidden, NotFound, PreconditionFailed, 
 
 from director.documents import Blueprint
 from director.errors import Rejected, Unavailable
-from director.resources.base import Wanted
+from director.resources.base import Observed, Wanted
 from director.resources.catalogue import wanted
-from director.resources.provisioner import Provisioner
+from director.resources.provisioner import MANY, Provisioner
 from director.resources.retries import Retries
+from tests.director.worlds import Shelf, World
 
 
 @pytest.fixture
@@ -231,3 +233,44 @@ def test_what_cannot_be_looked_at_stops_everything_before_any_effect(
     with pytest.raises(reaction, match=r"bigquery_tables .*\.telemetry\.rows could not be looked at"):
         provisioner.apply(resources)
     assert world.things == {}
+
+
+class Listing(Shelf):
+    """A shelf that can be listed; what is `late` is not in the list yet."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.lists = 0
+        self.late: set[str] = set()
+
+    def survey(self, wanted: Sequence[Wanted[Any]]) -> dict[str, Observed[Any]]:
+        self.lists += 1
+        found = {one.full_name: super(Listing, self).observe(one) for one in wanted}
+        return {name: one for name, one in found.items() if one and name not in self.late}
+
+
+@pytest.mark.parametrize(("many", "asked"), [(MANY, 0), (MANY - 1, MANY - 1)])
+def test_many_of_a_kind_are_listed_and_few_are_asked_for(
+    world: Any, retries: Retries, resources: Any, many: int, asked: int
+) -> None:
+    topics = [replace(resources[0], full_name=f"projects/p/topics/t-{number}") for number in range(many)]
+    shelf = Listing(world)
+    provisioner = Provisioner({"topics": shelf}, retries, workers=1)
+    assert all(outcome.good for outcome in provisioner.apply(topics))
+    before = shelf.lists
+    assert {change.action for change in provisioner.plan(topics)} == {"none"}
+    assert shelf.lists - before == (0 if asked else 1)
+
+
+def test_what_a_list_does_not_show_yet_is_found_by_name_where_that_matters(
+    world: Any, retries: Retries, resources: Any
+) -> None:
+    topics = [replace(resources[0], full_name=f"projects/p/topics/t-{number}") for number in range(MANY)]
+    shelf = Listing(world)
+    provisioner = Provisioner({"topics": shelf}, retries, workers=1)
+    provisioner.apply(topics)
+    shelf.late = {topics[3].full_name}
+    assert provisioner.observe(topics)[topics[3].key] is None
+    assert provisioner.observe(topics, certain=True)[topics[3].key] is not None
+    assert {outcome.result for outcome in provisioner.apply(topics)} == {"unchanged", "created"}  # taken as it is
+    assert len(world.created) == MANY

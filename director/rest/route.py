@@ -1,0 +1,118 @@
+"""What a route is: an address, the action that has to be allowed for it, what it takes, and what it answers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from werkzeug.datastructures import Headers
+
+from director.audit import Audit, Trail
+from director.authentication import Authenticator, Identity
+from director.authorization import Action, Authorization
+from director.events import Events
+from director.operations import Operations
+from director.rest.bodies import Nothing
+from director.rest.figures import Figures
+from director.rest.limits import Buckets
+from director.service import Director
+from director.strict import Strict
+
+
+class NoQuery(Strict):
+    """No parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything behind the door."""
+
+    director: Director
+    authenticator: Authenticator
+    authorization: Authorization
+    audit: Audit
+    operations: Operations
+    events: Events
+    figures: Figures
+    limits: Buckets
+    refusals: Buckets
+    stopping: Callable[[], bool]
+    document: str  # of this interface, in OpenAPI
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that was let in. `trail` is there for routes that change something."""
+
+    parts: Parts
+    identity: Identity
+    request_id: str
+    arguments: Mapping[str, str]
+    query: Any
+    body: Any
+    headers: Headers
+    trail: Trail | None = None
+
+    @property
+    def director(self) -> Director:
+        return self.parts.director
+
+    @property
+    def dataflow(self) -> str:
+        return self.arguments["dataflow"]
+
+
+class Stream:
+    """Texts that come over time; what it holds is given back when the caller is gone, even before the first."""
+
+    def __init__(self, texts: Iterator[str], release: Callable[[], None]) -> None:
+        self._texts = texts
+        self._release = release
+        self._closed = False
+
+    def __iter__(self) -> "Stream":
+        return self
+
+    def __next__(self) -> str:
+        return next(self._texts)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._release()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`content` is a model, a text, or texts that come over time."""
+
+    content: "BaseModel | str | Stream"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`answer` is a model or a media type; `etag` where If-None-Match is worth asking; `begins` an operation."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    action: Action
+    summary: str
+    endpoint: Callable[[Call], Reply]
+    answer: type[BaseModel] | str
+    body: type[Strict] | None = None
+    query: type[Strict] = NoQuery
+    refusals: tuple[int, ...] = ()
+    etag: bool = False
+    changes: bool = False
+    begins: bool = False
+
+    @property
+    def takes(self) -> type[Strict] | None:
+        """The model of the body; every POST has one."""
+        return self.body or (Nothing if self.method == "POST" else None)
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}".replace("<id:", "{").replace(">", "}")
