@@ -55,7 +55,8 @@ def test_a_template_that_makes_no_folders_is_refused_with_what_to_do(template: s
 
 
 @pytest.mark.parametrize(
-    "value", ["../../etc/passwd", "a/b", "..", ".", "hall 1", "ü", "x" * 300, "a\nb", "{date}", "_manifest", "Öfen", "a=b"]
+    "value",
+    ["../../etc/passwd", "a/b", "..", ".", "hall 1", "ü", "x" * 300, "a\nb", "{date}", "_manifest", "Öfen", "a=b"],
 )
 def test_no_value_escapes_its_place_or_meets_another(value: str) -> None:
     made = safe(value)
