@@ -181,11 +181,24 @@ def _table(text: str) -> str:
     return text
 
 
+def _pubsub_name(kind: str, text: str) -> None:
+    """Pub/Sub refuses each message for the name of its topic, as if the message were to blame. Raises ValueError."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from director.names import SubscriptionName, TopicName
+
+    try:
+        TypeAdapter(TopicName if kind == "topics" else SubscriptionName).validate_python(text)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+
+
 def _named(kind: str) -> Callable[[str], str]:
     def named(text: str) -> str:
         parts = text.split("/")
         if len(parts) != 4 or (parts[0], parts[2]) != ("projects", kind) or not (parts[1] and parts[3]):
             raise argparse.ArgumentTypeError(f"{text[:100]!r} is not of the form projects/PROJECT/{kind}/NAME")
+        _checked(partial(_pubsub_name, kind), parts[3])
         return text
 
     return named

@@ -19,7 +19,7 @@ def ended(action: Callable[[], int], debug: bool = False) -> int:
         code = action()
         sys.stdout.flush()  # where nobody reads any more, that shows here
     except KeyboardInterrupt:
-        return complain(INTERRUPTED, "interrupted; what was begun can be completed by the same command")
+        return complain(INTERRUPTED, "interrupted")
     except BrokenPipeError:  # as in `conductor ... | head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # else Python's own flush at exit complains
         return NOBODY_READS

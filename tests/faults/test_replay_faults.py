@@ -1,6 +1,7 @@
 """A replay that is killed at any moment: whoever resumes it loses nothing, and repeats a batch at most."""
 
 import json
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -85,6 +86,7 @@ def test_a_killed_replay_is_resumed_without_loss_and_repeats_a_batch_at_most(
     assert (summary["read"], summary["published"], summary["failed"]) == (MANY, MANY, 0)
 
 
+@pytest.mark.parametrize("error", [Died, KeyboardInterrupt])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_wherever_a_replay_dies_one_batch_at_most_comes_twice(
     cloud: LocalCloud,
@@ -92,6 +94,7 @@ def test_wherever_a_replay_dies_one_batch_at_most_comes_twice(
     topics: Any,  # noqa: F811
     tmp_path: Path,
     when: str,
+    error: type[BaseException],
 ) -> None:
     """Exhaustive over the records of a replay with small batches: it dies before or after each of them."""
     times = [f"2026-01-02T03:00:{number:02}Z" for number in range(23)]
@@ -105,12 +108,11 @@ def test_wherever_a_replay_dies_one_batch_at_most_comes_twice(
         spec = Spec(f"r{k}", place, Choice(), Target("topic", topic.name))
         path = tmp_path / f"{when}-{k}"
         state = State.create(path, spec.as_json(), entries)
-        replay = Replay(
-            spec, entries, shelf, open_taker(spec, "t", None), Dying(state, k, when), Pace(MAX), batch_messages=4
-        )
+        dying = Dying(state, k, when, error)
+        replay = Replay(spec, entries, shelf, open_taker(spec, "t", None), dying, Pace(MAX), batch_messages=4)
         try:
             replay.run()
-        except Died:
+        except error:
             deaths += 1
         state.close()
         state, resumed = State.resume(path)
@@ -131,16 +133,16 @@ def test_wherever_a_replay_dies_one_batch_at_most_comes_twice(
 class Dying:
     """A state whose process dies at its k-th record."""
 
-    def __init__(self, state: State, k: int, when: str) -> None:
-        self._state, self._left, self._when = state, k, when
+    def __init__(self, state: State, k: int, when: str, error: type[BaseException] = Died) -> None:
+        self._state, self._left, self._when, self._error = state, k, when, error
 
     def record(self, tallies: Any, position: int) -> None:
-        if self._left == 0 and self._when == "before":
-            raise Died
-        self._state.record(tallies, position)
-        if self._left == 0:
-            raise Died
         self._left -= 1
+        if self._left == -1 and self._when == "before":
+            raise self._error
+        self._state.record(tallies, position)
+        if self._left == -1:
+            raise self._error
 
 
 def test_a_file_whose_replay_dies_has_each_line_once(
@@ -165,3 +167,32 @@ def test_a_file_whose_replay_dies_has_each_line_once(
     assert conduct("replay", "--resume", "--state", tmp_path / "state") == 0
     lines = (tmp_path / "x.jsonl").read_bytes().splitlines()
     assert (len(lines), len(set(lines))) == (200, 200)
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupted_replay_records_only_what_was_confirmed_and_says_how_to_go_on(
+    cloud: LocalCloud,
+    bucket: Any,  # noqa: F811
+    topics: Any,  # noqa: F811
+    tmp_path: Path,
+    eventually: Any,
+) -> None:
+    archived(bucket.name, list(envelopes(3_000, large=0)))
+    topic = topics(ack_deadline_seconds=600)
+    slow = cloud.faults.add(Fault(method="pubsub.Publish", resource=topic.name, seconds=0.2))
+    process = started(
+        tmp_path, "replay", f"gs://{bucket.name}/archive", "--topic", topic.name, "--replay-id", "mine", "--json"
+    )
+    eventually(lambda: published(cloud, slow) >= 3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    said = (tmp_path / "err").read_text()
+    assert "to go on: conductor replay --resume --state mine/state.jsonl" in said
+    assert "same command" not in said
+    cloud.faults.clear()
+    (tmp_path / "out").unlink()
+    process = started(tmp_path, "replay", "--resume", "--replay-id", "mine", "--json")
+    assert process.wait(timeout=50) == 0, (tmp_path / "err").read_text()
+    summary = json.loads((tmp_path / "out").read_text())
+    assert arrived(topic, 3_000).keys() == {f"id-{number}" for number in range(3_000)}
+    assert (summary["read"], summary["published"], summary["failed"]) == (3_000, 3_000, 0)

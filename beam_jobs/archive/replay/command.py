@@ -43,7 +43,7 @@ def run(given: argparse.Namespace) -> int:
     state = State.create(path, wanted.as_json(), known.entries)
     try:
         taker = open_taker(wanted, timestamp(datetime.now(UTC)), None, given.patience)
-    except OSError:
+    except BaseException:
         state.close()
         path.unlink()  # nothing was begun
         raise
@@ -61,8 +61,12 @@ def _resumed(given: argparse.Namespace) -> int:
     path = _state_path(given, given.replay_id or "")
     state, resumed = State.resume(path)
     wanted = spec(resumed.spec)
-    shelf = open_shelf(wanted.archive.bucket)
-    taker = open_taker(wanted, timestamp(datetime.now(UTC)), resumed.position, given.patience)
+    try:
+        shelf = open_shelf(wanted.archive.bucket)
+        taker = open_taker(wanted, timestamp(datetime.now(UTC)), resumed.position, given.patience)
+    except BaseException:
+        state.close()
+        raise
     pace = Pace(given.speed or speed(wanted.speed))
     replay = Replay(wanted, resumed.entries, shelf, taker, state, pace, resumed.tallies)
     return _run(replay, state, path, frozenset(), given)
@@ -110,7 +114,7 @@ def _target(given: argparse.Namespace) -> Target:
     if given.topic:
         return Target("topic", given.topic)
     if given.file:
-        return Target("file", str(given.file))
+        return Target("file", str(given.file.resolve()))  # whoever resumes may be in another folder
     if given.to_subscription:
         return targets.only_to(given.to_subscription, given.force, targets.look_up)
     raise Misconfigured("say where to: --topic, --to-subscription or --file")

@@ -24,7 +24,7 @@ from beam_jobs.archive.replay.pace import MAX, Pace
 from beam_jobs.archive.replay.running import Replay
 from beam_jobs.archive.replay.spec import Spec, spec
 from beam_jobs.archive.replay.state import Tally
-from beam_jobs.archive.replay.targets import open_taker
+from beam_jobs.archive.replay.targets import Taker, open_taker
 from beam_jobs.errors import Misconfigured
 from beam_jobs.stages import DETAILS
 from bridge.envelope import timestamp
@@ -41,6 +41,7 @@ class ReplayFn(beam.DoFn):
 
     def __init__(self, document: Mapping[str, Any], time: str) -> None:
         self._document, self._time = document, time
+        self._taker: Taker | None = None
 
     def setup(self) -> None:
         self._spec = spec(self._document)
@@ -48,11 +49,18 @@ class ReplayFn(beam.DoFn):
         self._taker = open_taker(self._spec, self._time, None)
 
     def process(self, listed: bytes) -> Iterator[None]:
+        assert self._taker is not None  # noqa: S101 - Beam calls setup first
         entries = manifest.decode(listed)
-        totals = Replay(self._spec, entries, self._shelf, self._taker, _Unrecorded(), Pace(MAX)).run()
+        # One object is no reason to doubt the target, and would end the job.
+        replay = Replay(self._spec, entries, self._shelf, self._taker, _Unrecorded(), Pace(MAX), doubts=False)
+        totals = replay.run()
         for name, counter in self.counts.items():
             counter.inc(int(getattr(totals, name)))
         yield from ()
+
+    def teardown(self) -> None:
+        if self._taker is not None:
+            self._taker.close()
 
 
 class _Unrecorded:

@@ -46,9 +46,11 @@ class Publisher:
         call: Any,
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
         self._topic, self._call = pubsub_topic, call
         self._patience, self._sleep = patience, sleep
+        self.close = close
 
     def start(self, messages: Sequence[bytes]) -> "Publishing":
         return Publishing(self, messages)
@@ -89,7 +91,7 @@ class Publishing:
         """Waits until Pub/Sub has all it takes. Raises as the publisher says."""
         self._until = time.monotonic() + self._publisher.patience
         while self._open:
-            future, request = self._open.popleft()
+            future, request = self._open[0]
             try:
                 future.result()
             except grpc.RpcError as error:
@@ -97,13 +99,15 @@ class Publishing:
             else:
                 self._until = time.monotonic() + self._publisher.patience
                 self._next(request)
+            self._open.popleft()  # behind all that may be interrupted: what is not answered stays open
             self._send()
         return self._refused
 
     def _send(self) -> None:
         while self._ready and len(self._open) < OPEN_REQUESTS:
-            request = self._ready.popleft()
+            request = self._ready[0]
             self._open.append((self._publisher.send([self._messages[place] for place in request.places]), request))
+            self._ready.popleft()
 
     def _next(self, request: _Request) -> None:
         if request.then is not None:
@@ -128,7 +132,8 @@ class Publishing:
 def open_publisher(pubsub_topic: str, patience: float = PATIENCE) -> Publisher:
     """Raises Misconfigured where there are no usable credentials."""
     with signed_in():
-        return Publisher(pubsub_topic, channel("pubsub").unary_unary(PUBLISH, None, None), patience)
+        opened = channel("pubsub")
+    return Publisher(pubsub_topic, opened.unary_unary(PUBLISH, None, None), patience, close=opened.close)
 
 
 def _lanes(messages: Sequence[bytes]) -> Iterator[_Request]:

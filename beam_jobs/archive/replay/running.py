@@ -16,9 +16,11 @@ from beam_jobs.archive.reading.shelf import Shelf
 from beam_jobs.archive.replay.batches import MESSAGES, Batches
 from beam_jobs.archive.replay.merging import DAMAGED, Piece, Reading, Source, merged
 from beam_jobs.archive.replay.pace import Pace
+from beam_jobs.archive.replay.publishing import Refused
 from beam_jobs.archive.replay.spec import Spec
 from beam_jobs.archive.replay.state import Tally
 from beam_jobs.archive.replay.targets import Sent, Taker
+from beam_jobs.errors import Misconfigured
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Replay:
     tallies: dict[int, Tally] = field(default_factory=dict)
     shown: Callable[[Totals], None] = lambda totals: None
     batch_messages: int = MESSAGES
+    doubts: bool = True  # whether a first batch that is refused whole ends it
     totals: Totals = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,19 +78,16 @@ class Replay:
         return self.totals
 
     def _all(self, batches: Batches) -> None:
+        """Whoever interrupts finds the batch unrecorded that is on its way: resumed, it goes again."""
         sent: _OnItsWay | None = None
-        try:
-            while (first := batches.first()) is not None:
-                if self.pace.waits:
-                    self._settle(sent)
-                    sent = None
-                    self.pace.wait(first)
-                batch = batches.take(self.pace.due())
+        while (first := batches.first()) is not None:
+            if self.pace.waits:
                 self._settle(sent)
-                sent = self._start(batch)
-        except KeyboardInterrupt:
+                sent = None
+                self.pace.wait(first)
+            batch = batches.take(self.pace.due())
             self._settle(sent)
-            raise
+            sent = self._start(batch)
         self._settle(sent)
         while batch := batches.take():  # ends of objects
             self._settle(self._start(batch))
@@ -102,12 +102,14 @@ class Replay:
         return merged(left, texts, Reading(self.spec.choice, self.taker.prepare))
 
     def _start(self, batch: Sequence[Piece]) -> "_OnItsWay":
-        return _OnItsWay(batch, self.taker.start([piece[3] for piece in batch if piece[3] is not None]))
+        messages = [piece[3] for piece in batch if piece[3] is not None]
+        return _OnItsWay(batch, len(messages), self.taker.start(messages))
 
     def _settle(self, sent: "_OnItsWay | None") -> None:
         if sent is None:
             return
         refused = sent.sent.finish()
+        self._doubt(refused, sent.messages)
         changed: dict[int, Tally] = {}
         place = 0
         for _, number, done, message, problem in sent.batch:
@@ -133,6 +135,13 @@ class Replay:
         self.state.record(changed, self.taker.position)
         self.shown(self.totals)
 
+    def _doubt(self, refused: Refused, messages: int) -> None:
+        """Nobody has taken any message, and several are refused: hardly each for a reason of its own."""
+        if self.doubts and len(refused) == messages > 1 and not self.totals.published:
+            why = next(iter(refused.values()))
+            advice = "is it the right target? Nothing is recorded; if the messages are to blame, leave them out"
+            raise Misconfigured(f"{self.spec.target} refuses every message of the first batch ({why}): {advice}")
+
     def _damaged(self, number: int, tally: Tally, problem: str) -> None:
         tally.damage = problem
         log.error("an object is damaged, nothing of it is replayed: %s", problem)
@@ -141,6 +150,7 @@ class Replay:
 @dataclass(frozen=True, slots=True)
 class _OnItsWay:
     batch: Sequence[Piece]
+    messages: int
     sent: Sent
 
 

@@ -50,17 +50,22 @@ class ToTopic:
         return self._publisher.start(batch)
 
     def close(self) -> None:
-        pass
+        self._publisher.close()
 
 
 class ToFile:
     """Lines as the archive has them. What is behind `position` is written anew."""
 
     def __init__(self, path: Path, position: int | None = None) -> None:
-        """Raises OSError where the file exists and nobody resumes, or where it cannot be written."""
+        """Raises OSError where the file exists and nobody resumes, has lost lines, or cannot be written."""
         self._file = path.open("xb" if position is None else "rb+")
-        self.position = self._file.seek(position or 0)
-        self._file.truncate()
+        self.position = position or 0
+        octets = self._file.seek(0, os.SEEK_END)
+        if octets < self.position:
+            self._file.close()
+            lost = f"it has {octets} bytes, and {self.position} were recorded"
+            raise OSError(f"{path}: {lost}; put back what is missing, or begin a new replay into another file")
+        self._file.truncate(self._file.seek(self.position))
 
     def prepare(self, line: bytes, document: Mapping[str, Any]) -> bytes:
         return line

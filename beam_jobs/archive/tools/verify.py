@@ -61,7 +61,12 @@ class Report:
 
 
 def verify(
-    shelf: Shelf, known: Catalogue, span: Span, settled: datetime, deep: bool, table: Mapping[str, Held] | None = None
+    shelf: Shelf,
+    known: Catalogue,
+    span: Span,
+    settled: datetime,
+    deep: bool,
+    table: Mapping[str | None, Held] | None = None,
 ) -> Report:
     """`known` was made with a listing; what was written before `settled` has to be in the manifest by now.
 
@@ -146,7 +151,13 @@ def _ids(lines: Iterable[bytes], span: Span) -> Iterator[tuple[str, bytes]]:
             continue  # counted with its object
 
 
-def _of_table(ids: Mapping[str, Held], table: Mapping[str, Held]) -> Iterator[Finding]:
+def _of_table(ids: Mapping[str, Held], table: Mapping[str | None, Held]) -> Iterator[Finding]:
+    if None in table:
+        yield Finding(STRANGER, "table", "", f"{table[None].times} rows have no id")
+    yield from _of_ids(ids, {name: row for name, row in table.items() if name is not None})
+
+
+def _of_ids(ids: Mapping[str, Held], table: Mapping[str, Held]) -> Iterator[Finding]:
     for name in ids.keys() - table.keys():
         yield Finding(MISSING, "table", name, "it is in the archive, and not in the table")
     for name in table.keys() - ids.keys():

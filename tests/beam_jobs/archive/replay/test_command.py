@@ -259,13 +259,61 @@ def test_pubsub_that_is_away_for_a_while_costs_no_message(replay: Any, topics: A
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["--topic", "t"], ["--speed", "0"], ["--from", "yesterday"], ["--where", "x"], ["--file", "no/such/folder/x"]],
+    [
+        [],
+        ["--topic", "projects/test-project/topics/a b!"],
+        ["--to-subscription", "projects/test-project/subscriptions/a b!"],
+        ["--topic", "t"],
+        ["--speed", "0"],
+        ["--from", "yesterday"],
+        ["--where", "x"],
+        ["--file", "no/such/folder/x"],
+    ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_read(replay: Any, words: list[str]) -> None:
     code, said = replay(*words)
     assert code == 2
     assert isinstance(said, str)
     assert list(Path().glob("*/state.jsonl")) == []
+
+
+def test_a_target_that_cannot_be_opened_leaves_no_state_behind(
+    replay: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    code, said = replay("--topic", "projects/test-project/topics/some", "--replay-id", "mine")
+    assert (code, "no usable credentials" in said) == (2, True)
+    assert not Path("mine/state.jsonl").exists()
+
+
+def test_a_topic_that_takes_no_message_at_all_is_told_and_nothing_is_recorded(
+    replay: Any, topics: Any, cloud: LocalCloud
+) -> None:
+    topic = topics()
+    cloud.faults.add(Fault(method="pubsub.Publish", resource=topic.name, code="INVALID_ARGUMENT"))
+    code, said = replay("--topic", topic.name, "--replay-id", "mine")
+    assert (code, "refuses every message" in said) == (2, True)
+    assert len(Path("mine/state.jsonl").read_bytes().splitlines()) == 1
+    cloud.faults.clear()
+    code, summary = replay("--resume", "--replay-id", "mine")
+    assert (code, summary["published"], summary["failed"], len(topic.take())) == (0, 36, 0, 36)
+
+
+def test_a_file_is_gone_on_with_from_another_folder_and_only_where_all_of_it_is_there(
+    replay: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert replay("--file", "out.jsonl", "--replay-id", "mine")[0] == 0
+    whole = Path("out.jsonl").read_bytes()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    resume = ("--resume", "--state", tmp_path / "mine" / "state.jsonl")
+    assert replay(*resume)[0] == 0
+    out = tmp_path / "out.jsonl"
+    out.write_bytes(whole[:100])
+    code, said = replay(*resume)
+    assert (code, f"{out}: it has 100 bytes, and {len(whole)} were recorded" in said) == (2, True)
+    assert out.read_bytes() == whole[:100]
 
 
 def test_a_resumed_replay_keeps_its_speed_unless_told_another(replay: Any, topics: Any, cloud: LocalCloud) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from beam_jobs.archive.reading.choice import choice
 from beam_jobs.archive.reading.contents import Damaged
 from beam_jobs.archive.reading.place import Span
 from beam_jobs.archive.replay.batches import Batches
-from beam_jobs.archive.replay.merging import DAMAGED, Piece, Reading, Source, merged
+from beam_jobs.archive.replay.merging import DAMAGED, MEMORY, Piece, Reading, Source, merged
 from bridge import envelope
 from tests.beam_jobs.archive.parts import message
 
@@ -42,11 +43,16 @@ def texts(found: Iterable[bytes | Damaged]) -> Generator[bytes | Damaged, None, 
     yield from found
 
 
-def pieces(made: Sequence[tuple[Entry, Any]], done: Sequence[int] = (), span: Span = Span()) -> Iterator[Piece]:  # noqa: B008
+def pieces(
+    made: Sequence[tuple[Entry, Any]],
+    done: Sequence[int] = (),
+    span: Span = Span(),  # noqa: B008
+    memory: int = MEMORY,
+) -> Iterator[Piece]:
     begun = [*done, *[0] * len(made)]
     sources = [Source(number, entry, begun[number]) for number, (entry, _) in enumerate(made)]
     reading = Reading(choice(span, [], [], []), lambda text, document: document["id"].encode())
-    for run in merged(sources, texts([text for _, text in made]), reading):
+    for run in merged(sources, texts([text for _, text in made]), reading, memory):
         assert run
         yield from run
 
@@ -60,7 +66,8 @@ def test_messages_come_in_order_once_each_behind_what_was_done(places: list[list
     totals = [text.count(b"\n") for _, text in made]
     done = [data.draw(st.integers(0, total)) for total in totals]
     since, until = sorted([data.draw(st.integers(0, 301)), data.draw(st.integers(0, 301))])
-    found = list(pieces(made, done, Span(time(since), time(until))))
+    memory = data.draw(st.sampled_from([0, 1_000, MEMORY]))
+    found = list(pieces(made, done, Span(time(since), time(until)), memory))
     sent = [piece for piece in found if piece[3] is not None]
     assert [piece[0] for piece in sent] == sorted(piece[0] for piece in sent)
     expected = Counter(
@@ -78,12 +85,41 @@ def test_messages_come_in_order_once_each_behind_what_was_done(places: list[list
         assert of_object == sorted(of_object)
 
 
-def test_objects_larger_than_what_is_read_at_once_are_merged_too() -> None:
+@pytest.mark.parametrize("memory", [0, 2_000_000, MEMORY])
+def test_objects_larger_than_what_is_read_at_once_are_merged_too(memory: int) -> None:
     dice = random.Random(1)
     made = objects([[dice.randrange(3_000) for _ in range(200)] for _ in range(3)], padding=8_000)
     assert all(len(text) > 1_000_000 for _, text in made)
-    times = [piece[0] for piece in pieces(made) if piece[3] is not None]
+    found = [piece for piece in pieces(made, memory=memory) if piece[3] is not None]
+    times = [piece[0] for piece in found]
     assert (len(times), times) == (600, sorted(times))
+    assert len({piece[3] for piece in found}) == 600
+    half = [piece for piece in pieces(made, [100, 200, 0], memory=memory) if piece[3] is not None]
+    assert Counter(piece[1] for piece in half) == {0: 100, 2: 200}
+
+
+def test_open_objects_share_one_descriptor_however_many_they_are() -> None:
+    made = objects([range(200)], padding=8_000) * 12
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    most = max(len(list(Path("/proc/self/fd").iterdir())) for _ in pieces(made, memory=1_000_000))
+    assert most <= before + 2  # the file, and the folder that is listed
+
+
+def test_an_object_is_not_opened_before_its_first_event_may_be_next() -> None:
+    made = objects([[10 * number, 10 * number + 5] for number in range(50)])
+    sources = [Source(number, entry, 0) for number, (entry, _) in enumerate(made)]
+    reading = Reading(choice(Span(), [], [], []), lambda text, document: text)
+    asked: list[int] = []
+
+    def counted() -> Generator[bytes | Damaged, None, None]:
+        for number, (_, text) in enumerate(made):
+            asked.append(number)
+            yield text
+
+    runs = merged(sources, counted(), reading)
+    next(runs)
+    assert asked == [0]
+    assert len(list(runs)) == 49
 
 
 def test_a_damaged_object_is_told_and_harms_no_other() -> None:

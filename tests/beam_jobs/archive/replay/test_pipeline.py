@@ -9,11 +9,12 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
+from beam_jobs.archive import manifest
 from beam_jobs.archive.reading.catalogue import catalogue
 from beam_jobs.archive.reading.choice import Choice, choice
 from beam_jobs.archive.reading.place import Place, Span
 from beam_jobs.archive.reading.shelf import open_shelf
-from beam_jobs.archive.replay.pipeline import build, counted
+from beam_jobs.archive.replay.pipeline import ReplayFn, build, counted
 from beam_jobs.archive.replay.spec import Spec, Target
 from bridge import envelope
 from tests.beam_jobs.archive.conductors import conduct
@@ -74,3 +75,17 @@ def test_the_graph_for_dataflow_has_stable_names_and_no_external_transforms(plac
 def test_a_file_is_no_target_of_workers(place: Place, capsys: Any, tmp_path: Path) -> None:
     assert conduct("replay", place, "--file", tmp_path / "x", "--engine", "direct") == 2
     assert "workers share no file" in capsys.readouterr().err
+
+
+def test_a_worker_that_ends_closes_its_channel(place: Place, bucket: Any, topics: Any) -> None:
+    fn = ReplayFn(Spec("mine", place, Choice(), Target("topic", topics().name)).as_json(), "t")
+    listed = manifest.encode(catalogue(open_shelf(bucket.name), place, Span()).entries[:1])
+    fn.setup()
+    assert list(fn.process(listed)) == []
+    fn.teardown()
+    with pytest.raises(ValueError, match="Channel closed"):
+        list(fn.process(listed))
+
+
+def test_a_worker_that_could_not_be_set_up_can_be_torn_down(place: Place) -> None:
+    ReplayFn(Spec("mine", place, Choice(), Target("topic", "projects/p/topics/some")).as_json(), "t").teardown()

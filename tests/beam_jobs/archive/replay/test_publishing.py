@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from beam_jobs.archive.replay.publishing import open_publisher
+from beam_jobs.archive.replay.publishing import Publisher, open_publisher
 from beam_jobs.errors import Misconfigured, RetryLater
+from beam_jobs.messages import PUBLISH
 from bridge import envelope
+from director.endpoints import channel
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 
@@ -72,3 +74,39 @@ def test_a_service_that_stays_away_is_told_when_patience_ends(cloud: LocalCloud,
     cloud.faults.add(Fault(method="pubsub.Publish", resource=topic.name))
     with pytest.raises(RetryLater, match="UNAVAILABLE"):
         open_publisher(topic.name, patience=0.5).start([keyed("", 1)]).finish()
+
+
+class Interrupted:
+    """Publish calls during whose first wait somebody presses Ctrl-C."""
+
+    def __init__(self, call: Any) -> None:
+        self._call, self._interrupts = call, 1
+
+    def future(self, request: bytes, timeout: float) -> Any:
+        self._asked = self._call.future(request, timeout=timeout)
+        return self
+
+    def result(self) -> Any:
+        if self._interrupts:
+            self._interrupts -= 1
+            raise KeyboardInterrupt
+        return self._asked.result()
+
+
+def test_a_request_whose_wait_is_interrupted_is_not_taken_for_confirmed(cloud: LocalCloud, topics: Any) -> None:
+    topic = topics()
+    cloud.faults.add(Fault(method="pubsub.Publish", resource=topic.name, calls=1))
+    with channel("pubsub") as opened:
+        publishing = Publisher(topic.name, Interrupted(opened.unary_unary(PUBLISH, None, None))).start([keyed("", 1)])
+        with pytest.raises(KeyboardInterrupt):
+            publishing.finish()
+        assert publishing.finish() == {}
+    assert arrived(topic, 1) == ["1"]
+
+
+def test_a_closed_publisher_sends_nothing_more(cloud: LocalCloud, topics: Any) -> None:
+    publisher = open_publisher(topics().name)
+    assert publisher.start([keyed("", 1)]).finish() == {}
+    publisher.close()
+    with pytest.raises(ValueError, match="Channel closed"):
+        publisher.start([keyed("", 2)])

@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.cloud import bigquery
 
 from beam_jobs.archive.reading.catalogue import COMPACTED
+from beam_jobs.archive.reading.place import Span
+from beam_jobs.archive.tools.tables import ids
+from beam_jobs.errors import Misconfigured, RetryLater
+from localcloud.ports import free_port
 from tests.beam_jobs.archive.conductors import conduct
 from tests.beam_jobs.archive.envelopes import archived
 from tests.beam_jobs.archive.parts import Archived, message
@@ -98,14 +103,14 @@ def test_a_part_of_the_manifest_that_is_none_is_told(verify: Any, bucket: Any) -
 
 
 @pytest.fixture
-def table(bigquery_client: bigquery.Client) -> Callable[[list[tuple[str, str, str]]], str]:  # noqa: F811
+def table(bigquery_client: bigquery.Client) -> Callable[..., str]:  # noqa: F811
     """A table with ids, event times and payloads."""
 
-    def make(rows: list[tuple[str, str, str]]) -> str:
+    def make(rows: list[tuple[str | None, str, str]], payload: str = "STRING") -> str:
         bigquery_client.create_dataset("archived", exists_ok=True)
         name = f"test-project.archived.t{len(list(bigquery_client.list_tables('archived')))}"
         schema = [bigquery.SchemaField(*one) for one in (("ce_id", "STRING"), ("event_time", "TIMESTAMP"))]
-        bigquery_client.create_table(bigquery.Table(name, [*schema, bigquery.SchemaField("payload", "STRING")]))
+        bigquery_client.create_table(bigquery.Table(name, [*schema, bigquery.SchemaField("payload", payload)]))
         documents = [dict(zip(("ce_id", "event_time", "payload"), row, strict=True)) for row in rows]
         if documents:
             assert bigquery_client.insert_rows_json(name, documents) == []
@@ -138,3 +143,41 @@ def test_a_table_or_column_that_is_not_there_is_told(verify: Any, table: Any) ->
     assert (code, "--column" in report["err"]) == (2, True)
     assert verify("--table", table([]), "--column", "a`b")[0] == 2
     assert verify("--table", "archived.none")[0] == 2
+
+
+def test_rows_without_an_id_are_one_finding(verify: Any, table: Any) -> None:
+    rows = [(str(number), time, str(number)) for number, time in enumerate(TIMES)]
+    code, findings, report = verify("--table", table([*rows, (None, TIMES[0], "x"), (None, TIMES[1], "y")]))
+    assert (code, findings, report["rows"]) == (1, {("stranger", "table", "")}, 8)
+    assert report["findings"][0]["why"] == "2 rows have no id"
+
+
+def test_a_payload_column_that_is_neither_text_nor_bytes_is_told(verify: Any, table: Any) -> None:
+    made = table([("0", TIMES[0], "{}")], payload="JSON")
+    code, _, report = verify("--table", made, "--payload-column", "payload")
+    assert (code, "payload is of type JSON" in report["err"]) == (2, True)
+    code, _, report = verify("--table", made, "--column", "event_time")
+    assert (code, "event_time is of type TIMESTAMP" in report["err"]) == (2, True)
+
+
+def test_a_bigquery_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(RetryLater, match=r"p\.d\.t"):
+        ids("p.d.t", "ce_id", "event_time", Span(), patience=0.1)
+
+
+def test_credentials_that_bigquery_cannot_use_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Credentials of a workload whose token file is gone: that shows with the first call."""
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    given = {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "credential_source": {"file": str(tmp_path / "gone")},
+    }
+    (tmp_path / "given.json").write_text(json.dumps(given))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "given.json"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    with pytest.raises(Misconfigured, match="credentials"):
+        ids("p.d.t", "ce_id", "event_time", Span(), patience=0.1)
