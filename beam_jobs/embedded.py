@@ -33,6 +33,7 @@ from beam_jobs.stages import DETAILS, NAMESPACE
 from beam_jobs.subscription import Received, Subscription
 
 log = logging.getLogger(__name__)
+_jitter = random.Random()  # noqa: S311 - no secret; its own, whatever seeds the shared one
 
 TRIES = 2  # of a batch, before it is halved
 SHORTEST_WAIT, LONGEST_WAIT = 0.2, 15.0  # seconds between runs while a service is away
@@ -210,7 +211,7 @@ class EmbeddedEngine:
             except RetryLater as error:
                 self._progress.failed(error if isinstance(error, Misconfigured) else None)
                 log.warning("%s; trying again", error)
-            if self._stop.wait(random.uniform(0, longest)):  # noqa: S311 - full jitter, no secret
+            if self._stop.wait(_jitter.uniform(0, longest)):
                 raise _Stopped
             longest = min(longest * 2, LONGEST_WAIT)
 

@@ -26,6 +26,7 @@ from bridge.later import Later
 from bridge.metrics import Metrics
 
 log = logging.getLogger(__name__)
+_jitter = random.Random()  # noqa: S311 - no secret; its own, whatever seeds the shared one
 
 PUBLISH = "/google.pubsub.v1.Publisher/Publish"
 TRANSIENT = frozenset(
@@ -272,7 +273,7 @@ class _Publish:
 
     def _again(self) -> None:
         longest = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(self._attempt, 10))
-        self._owner.again(self, random.uniform(0, longest))  # noqa: S311 - full jitter, no secret
+        self._owner.again(self, _jitter.uniform(0, longest))
 
 
 def _early(channel: grpc.Channel) -> grpc.Channel:

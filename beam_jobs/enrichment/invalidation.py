@@ -30,6 +30,7 @@ from director.endpoints import channel
 from director.invalidation import COLLECTION, KEY, UPDATED_AT
 
 log = logging.getLogger(__name__)
+_jitter = random.Random()  # noqa: S311 - no secret; its own, whatever seeds the shared one
 
 CHANGES = "changes"  # the name in statistics
 RETENTION_SECONDS = 600  # the least that Pub/Sub takes
@@ -101,7 +102,7 @@ class Listener:
                 log.log(level, "cannot hear of changes: %s", error)
                 self._statistics.count(CHANGES, "error")
                 self._subscribed = self._subscribed and not isinstance(error, Misconfigured)
-                self._stop.wait(random.uniform(0, longest))  # noqa: S311 - full jitter, no secret
+                self._stop.wait(_jitter.uniform(0, longest))
                 longest = min(longest * 2, LONGEST_WAIT)
 
     def _hear(self) -> None:

@@ -24,6 +24,7 @@ from bridge.mqtt.broker import Broker
 from bridge.mqtt.credentials import password
 
 log = logging.getLogger(__name__)
+_jitter = random.Random()  # noqa: S311 - no secret; its own, whatever seeds the shared one
 
 CONNECT_SECONDS = 10.0  # for each step: the TCP connection, TLS, the WebSocket, the broker's answer
 STOP_SECONDS, CUT_SECONDS = 1.0, 0.5  # for what is queued to leave; then for the thread, its connection cut
@@ -286,7 +287,7 @@ class Connection(paho.Client):
 
     def _reconnect_wait(self) -> None:
         self._longest_wait = min(self._longest_wait * 2, LONGEST_WAIT)
-        until = time.monotonic() + random.uniform(0, self._longest_wait)  # noqa: S311 - full jitter, no secret
+        until = time.monotonic() + _jitter.uniform(0, self._longest_wait)
         while time.monotonic() < until and not self._thread_terminate:
             time.sleep(0.05)
 

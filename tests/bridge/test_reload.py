@@ -194,7 +194,7 @@ class Door:
         body: dict[str, Any] = {"project": "p", "dataflow": "d", "service": "bridge", "config": self.config}
         status = self.status
         if environ["REQUEST_METHOD"] == "POST" and not self.ready:
-            status, body = "409 CONFLICT", {"error": {"code": "not_as_wanted", "message": "resources are missing"}}
+            status, body = "409 CONFLICT", {"code": "not_as_wanted", "detail": "resources are missing"}
         start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(body).encode()]
 

@@ -21,6 +21,7 @@ from bridge import envelope
 from director.endpoints import channel
 
 log = logging.getLogger(__name__)
+_jitter = random.Random()  # noqa: S311 - no secret; its own, whatever seeds the shared one
 
 PATIENCE = 600.0  # seconds that a service may be away
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
@@ -62,7 +63,7 @@ class Publisher:
         """Before another try. Raises `error` where it is of no use, or patience has ended."""
         if isinstance(error, Misconfigured) or time.monotonic() > until:
             raise error
-        seconds = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2**tries) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        seconds = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2**tries) * _jitter.uniform(0.5, 1)
         log.warning("%s; again in %.1f s", error, seconds)
         self._sleep(seconds)
 

@@ -23,7 +23,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCloud]:
 
 
 def archived(*ids: str) -> bytes:
-    lines = [json.dumps({"id": key, "payload": "{}"}) for key in ids]
+    lines = [json.dumps({"id": key, "payload": "{}", "attributes": {"ce-id": key}}) for key in ids]
     return gzip.compress("\n".join(lines).encode() + b"\n")
 
 
@@ -39,6 +39,7 @@ def test_the_archive_gives_every_copy_of_every_line(cloud: LocalCloud) -> None:
     second = bucket.blob("environment/hall-2/b.jsonl.gz")
     second.upload_from_string(archived("run-2"))
     assert archive.arrivals() == {"run-1": [at], "run-2": [at, second.time_created.timestamp()]}
+    assert sorted(archive.copies.values()) == [1, 2]
     assert archive.objects() == ["environment/hall-1/a.jsonl.gz", "environment/hall-2/b.jsonl.gz"]
     client.close()
 
