@@ -18,12 +18,12 @@ MANY, SOME, FEW = 100_000, 10_000, 3_000  # messages a contender gets by what it
 FLAT_MESSAGES = (10_000, 1_000_000)
 FLAT_DEVICES = (1_000, 1_000_000)
 
-WARM = "ours, warm"
-COLD = "ours, cold"
-NOTHING = "same graph, no work"
+WARM = "ours warm"
+COLD = "ours cold"
+NOTHING = "same graph without work"
 LOOP = "plain loop over protobufs"
 IDIOMATIC = "Beam as in its examples"
-REDIS_COLD, REDIS_WARM = "Enrichment.with_redis_cache, cold", "Enrichment.with_redis_cache, warm"
+REDIS_COLD, REDIS_WARM = "Enrichment.with_redis_cache cold", "Enrichment.with_redis_cache warm"
 SPEED, COST = "msg/s", "us CPU/msg"
 Job = Callable[[Sequence[bytes]], Metrics]
 _numbers = itertools.count()
@@ -50,12 +50,12 @@ def _contenders(redis_port: int) -> dict[str, Callable[[], Metrics]]:
     firestore = ours.job("firestore", ours.firestore(stand.PROJECT))
     warm(work)
     return {
-        "ours without Beam, warm": lambda: ours.without_beam(cache, work),
+        "ours without Beam": lambda: ours.without_beam(cache, work),
         LOOP: lambda: peers.plain_loop(work),
         NOTHING: lambda: nothing(work),
         WARM: lambda: warm(work),
-        "ours, Redis only": lambda: _second(_new_job(redis_port, in_process=False), work),
-        "ours, Firestore only": lambda: firestore(some),
+        "ours from Redis": lambda: _second(_new_job(redis_port, in_process=False), work),
+        "ours from Firestore": lambda: firestore(some),
         COLD: lambda: _cold(redis_port, lambda: _new_job(redis_port)(some)),
         IDIOMATIC: lambda: peers.idiomatic(some),
         "Enrichment": lambda: peers.enrichment(few),
@@ -93,11 +93,15 @@ def _of_devices(redis_port: int, devices: int) -> Callable[[], Metrics]:
 
 
 def _messages(count: int) -> str:
-    return f"ours, {count:,} messages"
+    return f"ours {_short(count)} messages"
 
 
 def _devices(count: int) -> str:
-    return f"ours, {count:,} devices"
+    return f"ours {_short(count)} devices"
+
+
+def _short(count: int) -> str:
+    return f"{count // 1_000_000}M" if count >= 1_000_000 else f"{count // 1_000}k"
 
 
 def bars(rows: Rows) -> list[Bar]:
@@ -108,8 +112,8 @@ def bars(rows: Rows) -> list[Bar]:
         Bar("warm against Beam as in its examples", warm / rows[IDIOMATIC][SPEED], 12.0),
         Bar("warm against a plain loop", warm / rows[LOOP][SPEED], 2.5),
         Bar("warm against the same graph without work", warm / rows[NOTHING][SPEED], 0.3),
-        Bar("warm against with_redis_cache, warm", warm / rows[REDIS_WARM][SPEED], 40.0),
-        Bar("cold against with_redis_cache, cold", cold / rows[REDIS_COLD][SPEED], 20.0),
+        Bar("warm against with_redis_cache warm", warm / rows[REDIS_WARM][SPEED], 40.0),
+        Bar("cold against with_redis_cache cold", cold / rows[REDIS_COLD][SPEED], 20.0),
         Bar("CPU a message, 1,000,000 messages against 10,000", many_messages / few_messages, 1.15, True),
         Bar("CPU a message, 1,000,000 devices against 1,000", many_devices / few_devices, 1.15, True),
     ]

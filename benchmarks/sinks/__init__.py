@@ -14,10 +14,10 @@ from benchmarks.sinks import archive, warehouse, workload
 MANY, FEW = 200_000, 5_000  # messages a contender gets, by what it needs for each
 FLAT = (100_000, 1_000_000)
 
-WRITE, INSERTS = "warehouse", "WriteToBigQuery, streaming inserts"
-DURABLE, EMBEDDED = "archive, durable state", "archive, embedded"
-READY = "archive, ready lines"
-FOLDERS = "archive, 100,000 folders open"
+WRITE, INSERTS = "warehouse", "WriteToBigQuery streaming inserts"
+DURABLE, EMBEDDED = "archive durable", "archive embedded"
+READY = "archive ready lines"
+FOLDERS = "archive 100k open folders"
 PEERS = {
     "GroupIntoBatches": archive.group_into_batches,
     "GroupIntoBatches.WithShardedKey": archive.with_sharded_key,
@@ -57,7 +57,7 @@ def _with(run: Callable[[Sequence[bytes]], Metrics], work: Sequence[bytes]) -> C
 
 
 def _flat(count: int) -> str:
-    return f"archive, embedded, {count:,} messages"
+    return f"archive embedded {count // 1_000}k messages"
 
 
 def bars(rows: Rows) -> list[Bar]:
