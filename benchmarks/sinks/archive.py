@@ -55,20 +55,24 @@ def create_bucket() -> None:
     _client().create_bucket(BUCKET)
 
 
-def embedded(messages: Sequence[bytes]) -> Metrics:
-    """Batch by batch, as the embedded engine runs the job."""
-    prefix = _prefix()
+def embedded(messages: Sequence[bytes], passes: int = 1) -> Metrics:
+    """Batch by batch, as the embedded engine runs the job; each pass into folders of its own."""
+    root = _prefix()
+    graphs = [_embedded_graph(f"{root}/{number}") for number in range(passes)]
 
+    def run() -> None:
+        for graph in graphs:
+            for start in range(0, len(messages), PER_RUN):
+                graph.run(messages[start : start + PER_RUN])
+
+    return _measured(root, len(messages) * passes, run)
+
+
+def _embedded_graph(prefix: str) -> Graph:
     def build(pipeline: beam.Pipeline, edges: HandedInEdges) -> None:
         _ = pipeline | edges.read("") | Run(open_archiver, config(prefix), PER_RUN)
 
-    graph = Graph(prefix, build)
-
-    def run() -> None:
-        for start in range(0, len(messages), PER_RUN):
-            graph.run(messages[start : start + PER_RUN])
-
-    return _measured(prefix, len(messages), run)
+    return Graph(prefix, build)
 
 
 def durable(messages: Sequence[bytes]) -> Metrics:
@@ -197,6 +201,7 @@ def _of_pipeline(messages: Sequence[bytes], build: Callable[[Any, str], Any]) ->
 
 
 def _measured(prefix: str, count: int, run: Callable[[], None]) -> Metrics:
+    """Raises RuntimeError where not each message is a line in the end."""
     metrics = timed(count, run)
     found = list(_contents(prefix))
     lines = sum(content.count(b"\n") for content in found)
