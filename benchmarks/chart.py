@@ -23,8 +23,11 @@ class Panel:
     log: bool = False
 
 
-def chart(name: str, panels: Sequence[Panel]) -> Callable[[Outcome, Path], None]:
-    """Writes a chart in the format of the file's name; the same outcome gives the same SVG."""
+def chart(name: str, panels: Sequence[Panel], ours: tuple[str, ...] = ("ours",)) -> Callable[[Outcome, Path], None]:
+    """Writes a chart in the format of the file's name; the same outcome gives the same SVG.
+
+    Who begins with one of `ours` has the colour of ours.
+    """
 
     def draw(outcome: Outcome, file: Path) -> None:
         mpl.rcParams["svg.hashsalt"] = name
@@ -32,19 +35,19 @@ def chart(name: str, panels: Sequence[Panel]) -> Callable[[Outcome, Path], None]
         places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, panel in zip(places, panels, strict=True):
             values = {who: row[panel.metric] for who, row in outcome.rows.items() if panel.metric in row}
-            _panel(axes, values, list(outcome.rows), panel.log)
+            _panel(axes, values, list(outcome.rows), panel.log, ours)
             axes.set_title(panel.title, fontsize=10)
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
 
     return draw
 
 
-def _panel(axes: Axes, values: dict[str, float], order: list[str], log: bool) -> None:
+def _panel(axes: Axes, values: dict[str, float], order: list[str], log: bool, ours: tuple[str, ...]) -> None:
     axes.set_yticks(range(len(order)), order)
-    axes.invert_yaxis()
+    axes.set_ylim(len(order) - 0.5, -0.5)
     for who, value in values.items():
         place = order.index(who)
-        axes.barh(place, value, color=OURS if who.startswith("ours") else OTHERS)
+        axes.barh(place, value, color=OURS if who.startswith(ours) else OTHERS)
         axes.annotate(_label(value), (value, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
     longest = max(values.values(), default=1)
     if log:

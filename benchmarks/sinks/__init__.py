@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     logging.disable(logging.WARNING)
     with localcloud(), warehouse.server():
         archive.create_bucket()
-        return race("sinks", _contenders(), bars, argv, draw=chart("sinks", PANELS))
+        return race("sinks", _contenders(), bars, argv, draw=chart("sinks", PANELS, ours=("warehouse", "archive")))
 
 
 def _contenders() -> dict[str, Callable[[], Metrics]]:
