@@ -7,9 +7,7 @@ from google.protobuf.message import DecodeError
 
 from beam_jobs.errors import CannotSucceed
 from bridge import envelope
-
-# What `conductor dead-letters retry` adds to a message it sends back: `TOPIC/SUBSCRIPTION`, and which try it is.
-RETRY_TO, RETRY_ATTEMPT = "retry.to", "retry.attempt"
+from director.addressing import RETRY_ATTEMPT, RETRY_TO
 
 
 def dead_letter(raw: bytes, stage: str, subscription: str, error: Exception) -> bytes:

@@ -141,12 +141,14 @@ class PublishFn(beam.DoFn):
 
     def _send(self, lane: "_Lane") -> None:
         messages, lane.messages = lane.messages, []
-        for part in _requests(messages):
+        for part in requests(messages):
             if lane.ordered and lane.last is not None:
                 self._wait(lane.last)
             if len(self._open) >= OPEN_REQUESTS:
                 self._wait(self._open.popleft())
-            lane.last = self._call.future(envelope.publish_request(self._topic, part), timeout=PUBLISH_SECONDS)
+            lane.last = self._call.future(
+                envelope.publish_request(self._topic, messages[part]), timeout=PUBLISH_SECONDS
+            )
             self._open.append(lane.last)
 
     def _wait(self, future: Any) -> None:
@@ -179,17 +181,17 @@ def _by_ordering_key(batch: Sequence[bytes]) -> Mapping[str, Sequence[bytes]]:
     return lanes
 
 
-def _requests(messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def requests(messages: Sequence[bytes]) -> Iterator[slice]:
     """Runs of `messages` that fit into a request each; one that fits into none is left to the service to refuse."""
     start = octets = 0
     for index, message in enumerate(messages):
         size = len(message) + MOST_OVERHEAD
         if index > start and (octets + size > REQUEST_BYTES or index - start == envelope.MAX_REQUEST_MESSAGES):
-            yield messages[start:index]
+            yield slice(start, index)
             start, octets = index, 0
         octets += size
-    if start < len(messages):
-        yield messages[start:]
+    if messages:
+        yield slice(start, len(messages))
 
 
 @cache

@@ -37,8 +37,11 @@ class Line(NamedTuple):
 
 def line(message: Any) -> Line:
     """The line of a `PubsubMessage`. Raises CannotSucceed where it has no usable event time."""
-    found = message.attributes
-    attributes = {name: found[name] for name in found}  # faster than dict() on a map of protobuf
+    return line_with(message, dict(message.attributes))
+
+
+def line_with(message: Any, attributes: dict[str, str]) -> Line:
+    """The same, of a message whose attributes somebody has read already."""
     event_time = _event_time(attributes.get(envelope.TIME, ""))
     message_id = message.message_id
     document = {

@@ -12,14 +12,14 @@ from beam_jobs.archive import manifest
 from beam_jobs.archive.config import ArchiveConfig
 from beam_jobs.archive.formats import FORMATS, lines_in
 from beam_jobs.archive.gathering import Blob, Gathering
-from beam_jobs.archive.lines import line, restored
+from beam_jobs.archive.lines import line_with, restored
 from beam_jobs.archive.objects import ArchiveObject, archive_object
 from beam_jobs.archive.partitions import partition
 from beam_jobs.archive.storage import Bucket
+from beam_jobs.attributes import read
 from beam_jobs.dead_letters import dead_letter
 from beam_jobs.errors import CannotSucceed, Misconfigured
 from beam_jobs.stages import DETAILS, Result, Stage
-from bridge import envelope
 from director.endpoints import credentials
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class LineReader:
 
     def read(self, raw: bytes) -> tuple[str, bytes]:
         """Folder and line. Raises CannotSucceed."""
-        json, event_time, attributes = line(envelope.parse(raw))
+        json, event_time, attributes = line_with(*read(raw))
         return self._partition(event_time, attributes), json
 
     def dead(self, raw: bytes, error: CannotSucceed) -> bytes:

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
+from beam_jobs.attributes import read
 from beam_jobs.warehouse.config import Column, Origin
 from beam_jobs.warehouse.expressions import Expression
-from beam_jobs.warehouse.messages import read
 from bridge import envelope
 from director.fields import pointer_parts
 

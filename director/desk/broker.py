@@ -16,7 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from director.desk.letters import RETRY_ATTEMPT, Letter
+from director.addressing import RETRY_ATTEMPT
+from director.desk.letters import Letter
 from director.desk.ways import Addressed, Refused
 from director.errors import Misconfigured, Unavailable
 

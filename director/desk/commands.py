@@ -232,7 +232,7 @@ def _tables(arguments: argparse.Namespace) -> "Tables":
 
 
 def _moment(text: str) -> datetime:
-    from director.desk.selection import moment
+    from director.moments import moment
 
     try:
         return moment(text, datetime.now(UTC))

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from director.addressing import RETRY_ATTEMPT
+
 Decided = Literal["retried", "discarded"]
 
 DEAD, RETRY, GOOGLES = "dead_letter.", "retry.", "goog"
-RETRY_TO, RETRY_ATTEMPT = "retry.to", "retry.attempt"
 USER_PROPERTY = "mqtt.up."
 BRIDGE = "bridge"
 MAX_ATTEMPTS = 5

@@ -1,8 +1,4 @@
-"""Back to a job: through the topic of the subscription it read from, addressed to that subscription alone.
-
-The subscription's filter takes what is addressed to nobody on its topic, and what is addressed to it. The address
-names the topic as well, because attributes stay with a message: on the topic behind the job it is nobody's address.
-"""
+"""Back to a job: through the topic of the subscription it read from, addressed to that subscription alone."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,26 +6,13 @@ from typing import Any
 from google.api_core.exceptions import InvalidArgument, NotFound
 from google.pubsub_v1.types import PubsubMessage
 
+from director.addressing import RETRY_ATTEMPT, RETRY_TO, address, holds, retry_filter
 from director.desk.google_errors import asking
-from director.desk.letters import RETRY_ATTEMPT, RETRY_TO, Letter
+from director.desk.letters import Letter
 from director.desk.ways import Addressed, Refused
 
 REQUEST_MESSAGES, REQUEST_BYTES = 1_000, 4_000_000
 SECONDS = 60.0
-
-
-def address(pubsub_topic: str, subscription: str) -> str:
-    """What `retry.to` says, of full names."""
-    return f"{_id(pubsub_topic)}/{_id(subscription)}"
-
-
-def retry_filter(pubsub_topic: str, subscription: str) -> str:
-    """The filter that a subscription needs, so that it sees no retries that are meant for another.
-
-    cloud.google.com/pubsub/docs/subscription-message-filter; keys with dots stand in quotes.
-    """
-    key = f'attributes."{RETRY_TO}"'
-    return f'NOT hasPrefix({key}, "{_id(pubsub_topic)}/") OR {key} = "{address(pubsub_topic, subscription)}"'
 
 
 class ThroughSubscriptions:
@@ -108,14 +91,10 @@ class ThroughSubscriptions:
 def _check_filter(found: Any, force: bool) -> None:
     """Raises Refused where others would get it too, or nobody would."""
     wanted = retry_filter(found.topic, found.name)
-    if wanted in " ".join(found.filter.split()):
+    if holds(found.filter, wanted):
         return
     if RETRY_TO in found.filter:
         raise Refused(f"the filter of {found.name} would not let it through; it has to hold: {wanted}")
     if not force:
         others = f"{found.name} has no filter for retries: every subscription to {found.topic} would get it once more"
         raise Refused(f"{others}; make it with the filter {wanted}, or --force")
-
-
-def _id(name: str) -> str:
-    return name.rpartition("/")[2]

@@ -8,8 +8,7 @@ import pytest
 from beam_jobs.dead_letters import dead_letter
 from beam_jobs.errors import CannotSucceed
 from bridge import envelope
-from director.desk.letters import RETRY_ATTEMPT, RETRY_TO
-from director.desk.subscriptions import address
+from director.addressing import RETRY_ATTEMPT, RETRY_TO, address
 
 SUBSCRIPTION = "projects/p/subscriptions/enriched-warehouse"
 TOPIC = "projects/p/topics/enriched"

@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import accumulate
 
 _GS = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/([^\s?#]+?)/*")
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,6 @@ def place(text: str) -> Place:
 def event_time(text: str, now: datetime) -> str:
     """`2h` is two hours before `now`; else RFC 3339 with a time zone. As in a line. Raises ValueError."""
     from bridge.envelope import timestamp
-    from director.durations import duration
+    from director.moments import moment
 
-    try:
-        if _RFC_3339.fullmatch(text):
-            digits = re.sub(r"(\.\d{6})\d+", r"\1", text)
-            return timestamp(datetime.fromisoformat(digits.upper()).astimezone(UTC))
-        return timestamp(now - duration(text))
-    except (ValueError, OverflowError) as error:
-        advice = "write how long ago, such as 2h or 7d, or a time such as 2026-01-31T12:00:00Z"
-        raise ValueError(f"{text[:40]!r} is no time; {advice}") from error
+    return timestamp(moment(text, now))

@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 
 from beam_jobs.errors import Misconfigured, RetryLater, of_status, signed_in
-from beam_jobs.messages import MOST_OVERHEAD, OPEN_REQUESTS, PUBLISH, PUBLISH_SECONDS, REQUEST_BYTES
+from beam_jobs.messages import OPEN_REQUESTS, PUBLISH, PUBLISH_SECONDS, requests
 from bridge import envelope
 from director.endpoints import channel
 
@@ -50,7 +50,9 @@ class Publisher:
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self._topic, self._call = pubsub_topic, call
-        self._patience, self._sleep = patience, sleep
+        self._sleep = sleep
+        self.patience = patience
+        self.what = f"publishing to {pubsub_topic}"
         self.close = close
 
     def start(self, messages: Sequence[bytes]) -> "Publishing":
@@ -66,14 +68,6 @@ class Publisher:
         seconds = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2**tries) * _jitter.uniform(0.5, 1)
         log.warning("%s; again in %.1f s", error, seconds)
         self._sleep(seconds)
-
-    @property
-    def patience(self) -> float:
-        return self._patience
-
-    @property
-    def what(self) -> str:
-        return f"publishing to {self._topic}"
 
 
 class Publishing:
@@ -144,22 +138,10 @@ def _lanes(messages: Sequence[bytes]) -> Iterator[_Request]:
     for place, key in enumerate(keys):
         lanes.setdefault(key, []).append(place)
     for key, places in lanes.items():
-        requests = [_Request(run) for run in _runs(places, messages)]
+        runs = [_Request(places[run]) for run in requests([messages[place] for place in places])]
         if not key:
-            yield from requests
+            yield from runs
             continue
-        for one, behind in pairwise(requests):
+        for one, behind in pairwise(runs):
             one.then = behind
-        yield requests[0]
-
-
-def _runs(places: Sequence[int], messages: Sequence[bytes]) -> Iterator[Sequence[int]]:
-    """Places whose messages fit into a request; one that fits into none is left to the service to refuse."""
-    start = octets = 0
-    for index, place in enumerate(places):
-        size = len(messages[place]) + MOST_OVERHEAD
-        if index > start and (octets + size > REQUEST_BYTES or index - start == envelope.MAX_REQUEST_MESSAGES):
-            yield places[start:index]
-            start, octets = index, 0
-        octets += size
-    yield places[start:]
+        yield runs[0]

@@ -10,8 +10,9 @@ from typing import Any
 
 from beam_jobs.archive.lines import payload_of
 from bridge import envelope
+from director.addressing import RETRY_TO
 
-REPLAY_ID, REPLAY_TIME, RETRY_TO = "replay.id", "replay.time", "retry.to"
+REPLAY_ID, REPLAY_TIME = "replay.id", "replay.time"
 _attribute = lru_cache(8_192)(envelope.attribute)  # most attributes of an archive are the same over and over
 _TO_NOBODY = envelope.attribute(RETRY_TO, "")
 

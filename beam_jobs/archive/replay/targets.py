@@ -10,9 +10,10 @@ from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from beam_jobs.archive.replay.publishing import PATIENCE, Publisher, Refused, open_publisher
-from beam_jobs.archive.replay.restoring import RETRY_TO, Restoring
+from beam_jobs.archive.replay.restoring import Restoring
 from beam_jobs.archive.replay.spec import Spec, Target
 from beam_jobs.errors import Misconfigured, RetryLater, signed_in
+from director.addressing import RETRY_TO, address, holds, retry_filter
 from director.endpoints import channel
 
 LOOK_SECONDS = 30.0
@@ -91,17 +92,6 @@ def open_taker(spec: Spec, time: str, position: int | None, patience: float = PA
     return ToTopic(open_publisher(spec.target.name, patience), Restoring(spec.replay_id, time, spec.target.address))
 
 
-def address(pubsub_topic: str, subscription: str) -> str:
-    """What `retry.to` says, of full names: see docs/dead-letters.md."""
-    return f"{_id(pubsub_topic)}/{_id(subscription)}"
-
-
-def needed_filter(pubsub_topic: str, subscription: str) -> str:
-    """The filter that every subscription of the topic needs, so that it sees only what is for it or for everybody."""
-    key = f'attributes."{RETRY_TO}"'
-    return f'NOT hasPrefix({key}, "{_id(pubsub_topic)}/") OR {key} = "{address(pubsub_topic, subscription)}"'
-
-
 def only_to(subscription: str, force: bool, find: Callable[[str], Any]) -> Target:
     """The topic of a subscription, addressed to it alone. `find` gives the subscription.
 
@@ -110,8 +100,8 @@ def only_to(subscription: str, force: bool, find: Callable[[str], Any]) -> Targe
     found = find(subscription)
     if found.topic == "_deleted-topic_":
         raise Misconfigured(f"the topic of {subscription} was deleted; make both again")
-    wanted = needed_filter(found.topic, subscription)
-    if wanted not in " ".join(found.filter.split()):
+    wanted = retry_filter(found.topic, subscription)
+    if not holds(found.filter, wanted):
         if RETRY_TO in found.filter:
             raise Misconfigured(f"the filter of {subscription} would not let them through; it has to hold: {wanted}")
         if not force:
@@ -133,7 +123,3 @@ def look_up(subscription: str) -> Any:
         raise RetryLater(f"looking for {subscription}: {error.message}") from error
     finally:
         pubsub.close()
-
-
-def _id(name: str) -> str:
-    return name.rpartition("/")[2]

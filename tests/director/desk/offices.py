@@ -14,9 +14,10 @@ import pytest
 from google.cloud.bigquery import SchemaField, Table
 
 from bridge import envelope
+from director.addressing import retry_filter
 from director.desk.broker import ThroughBroker
 from director.desk.desk import Desk
-from director.desk.subscriptions import ThroughSubscriptions, retry_filter
+from director.desk.subscriptions import ThroughSubscriptions
 from director.desk.tables import Tables
 from director.resources.clients import Clients
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge import envelope
+from director.addressing import retry_filter
 from director.conductor.cli import main
-from director.desk.subscriptions import retry_filter
 from director.resources.clients import Clients
 from localcloud.cloud import LocalCloud
 

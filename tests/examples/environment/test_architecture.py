@@ -11,7 +11,7 @@ import pytest
 from beam_jobs.enrichment.rollups import rollup
 from beam_jobs.enrichment.tallies import Group, Reading, Tally
 from bridge import envelope
-from director.desk.subscriptions import retry_filter
+from director.addressing import retry_filter
 from director.documents import load
 from director.resources.catalogue import providers, wanted
 from director.resources.clients import Clients

@@ -13,9 +13,8 @@ import pytest
 
 from beam_jobs.archive.formats import FORMATS
 from beam_jobs.archive.lines import read
-from beam_jobs.archive.replay.targets import address, needed_filter
 from bridge import envelope
-from director.desk import subscriptions as desk
+from director.addressing import address, retry_filter
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 from tests.beam_jobs.archive.conductors import conduct
@@ -99,13 +98,12 @@ def test_a_subscription_gets_them_alone(replay: Any, topics: Any) -> None:
     topic = topics()
     mine, other = (f"{topic.subscription}-{name}" for name in ("mine", "other"))
     for name in (mine, other):
-        wanted = needed_filter(topic.name, name)
-        assert wanted == desk.retry_filter(topic.name, name)
+        wanted = retry_filter(topic.name, name)
         topic.subscriber.create_subscription(request={"name": name, "topic": topic.name, "filter": wanted})
     code, _ = replay("--to-subscription", mine, "--id", "3")
     assert code == 0
     (found,) = topic.subscriber.pull(subscription=mine, max_messages=5, timeout=10).received_messages
-    assert found.message.attributes["retry.to"] == address(topic.name, mine) == desk.address(topic.name, mine)
+    assert found.message.attributes["retry.to"] == address(topic.name, mine)
     topic.publish([message("behind")])
     behind = topic.subscriber.pull(subscription=other, max_messages=5, timeout=10).received_messages
     assert ids([one.message for one in behind]) == ["behind"]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_jobs.warehouse.messages import read
+from beam_jobs.attributes import read
 from bridge import envelope
 
 ATTRIBUTES = st.dictionaries(st.sampled_from(["a", "b", "c", "d", "", "ü"]), st.text(max_size=3), max_size=6)
