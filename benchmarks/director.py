@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.race import Bar, Metrics, Rows, race
-from director.documents import Blueprint, load
-from director.ledger_file import FileLedger
+from director.documents.loading import Blueprint, load
+from director.ledger.file import FileLedger
+from director.provisioning.clients import Clients
 from director.resources import subscriptions
 from director.resources.catalogue import providers
-from director.resources.clients import Clients
-from director.resources.retries import Retries
+from director.retries import Retries
 from director.service import Director
 from localcloud.cloud import LocalCloud, in_thread
 from localcloud.faults import Fault

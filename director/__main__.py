@@ -1,4 +1,4 @@
-"""The director's command line: `python -m director serve|check|schema|plan|apply|verify|drift|teardown|history`."""
+"""The director's command line: `python -m director serve|check|schema|api-key|plan|apply|...`; see `--help`."""
 
 import argparse
 import json
@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from director import access
 from director.arguments import COMMANDS, journal
-from director.documents import load
+from director.documents.loading import load
+from director.documents.model import architecture
 from director.exits import exit_code
-from director.model import Architecture
+from director.rest import access
 from director.shapes import json_schema
 
 Command = Callable[[argparse.Namespace], bool]
@@ -33,7 +33,17 @@ def check(arguments: argparse.Namespace) -> bool:
 
 
 def schema(arguments: argparse.Namespace) -> bool:
-    print(json.dumps(json_schema(Architecture), indent=2))
+    print(json.dumps(json_schema(architecture()), indent=2))
+    return True
+
+
+def api_key(arguments: argparse.Namespace) -> bool:
+    """The key goes to standard output alone, so that it can be piped to where it is kept."""
+    from director.safety.api_keys import minted
+
+    key, line = minted(arguments.name)
+    print(key)
+    print(line, file=sys.stderr)
     return True
 
 
@@ -62,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     access.add_arguments(serving)
     add("check", check, "print every problem of a document").add_argument("file", type=Path)
     add("schema", schema, "print the JSON Schema of documents, for editors")
+    making = add("api-key", api_key, "make an API key, and the line of a key file that knows it")
+    making.add_argument("name", help="whose it is, as the policy calls them")
     for name, (about, fill) in COMMANDS.items():
         fill(add(name, _with_clients(name), about))
     return parser

@@ -13,19 +13,20 @@ from typing import TextIO, TypeVar
 
 from flask import Flask
 
-from director import access, plans, server
-from director.app import LOOPBACK_HOSTS, close, create_app
-from director.documents import Blueprint, load
+from director.documents.loading import Blueprint, load
 from director.errors import Busy, Misconfigured
 from director.exits import OK, exit_code
-from director.ledger import Ledger, Record
-from director.ledger_file import FileLedger
-from director.ledger_firestore import FirestoreLedger
-from director.plans import PlanDocument
+from director.ledger.file import FileLedger
+from director.ledger.firestore import FirestoreLedger
+from director.ledger.ledger import Ledger, Record
+from director.provisioning import plan_document as plans
+from director.provisioning.clients import Clients, check_environment
+from director.provisioning.plan_document import PlanDocument
+from director.provisioning.provisioner import Outcome
 from director.resources.catalogue import providers
-from director.resources.clients import Clients, check_environment
-from director.resources.provisioner import Outcome
-from director.resources.retries import Retries
+from director.rest import access, server
+from director.rest.app import LOOPBACK_HOSTS, close, create_app
+from director.retries import Retries
 from director.service import Director
 from director.strict import printable
 

@@ -1,7 +1,8 @@
 """Where Google's services are and who we are there: the one place that knows of stand-ins. PUBLIC, light imports.
 
-Google's own variables decide (`PUBSUB_EMULATOR_HOST` and the like, three of them ours in the same pattern). Where one
-is set, calls go there in plain text and without credentials; elsewhere TLS and Application Default Credentials hold.
+Google's own variables decide (`PUBSUB_EMULATOR_HOST` and the like; where it has none, ours in the same pattern).
+Where one is set, calls go there in plain text and without credentials; elsewhere TLS and Application Default
+Credentials hold.
 """
 
 import os
@@ -13,7 +14,10 @@ import google.auth.transport.requests
 import grpc
 from google.auth.credentials import AnonymousCredentials, Credentials
 
-Service = Literal["pubsub", "firestore", "storage", "bigquery", "bigquerystorage", "monitoring", "secretmanager"]
+Service = Literal[
+    "pubsub", "firestore", "storage", "bigquery", "bigquerystorage", "monitoring", "secretmanager",
+    "cloudresourcemanager", "iam", "cloudscheduler", "run", "dataflow",
+]  # fmt: skip
 
 EMULATOR_VARIABLES: dict[Service, str] = {
     "pubsub": "PUBSUB_EMULATOR_HOST",
@@ -23,14 +27,24 @@ EMULATOR_VARIABLES: dict[Service, str] = {
     "bigquerystorage": "BIGQUERY_STORAGE_EMULATOR_HOST",
     "monitoring": "MONITORING_EMULATOR_HOST",
     "secretmanager": "SECRET_MANAGER_EMULATOR_HOST",
+    "cloudresourcemanager": "RESOURCE_MANAGER_EMULATOR_HOST",
+    "iam": "IAM_EMULATOR_HOST",
+    "cloudscheduler": "CLOUD_SCHEDULER_EMULATOR_HOST",
+    "run": "CLOUD_RUN_EMULATOR_HOST",
+    "dataflow": "DATAFLOW_EMULATOR_HOST",
 }
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 LARGEST_MESSAGE = 64 << 20  # bytes; gRPC's own default of 4 MiB is below a full Pub/Sub response
 
 
 def emulator(service: Service) -> str | None:
-    """`host:port` (Pub/Sub and other gRPC services) or URL (Storage, BigQuery) of the stand-in, if one is set."""
+    """`host:port` (gRPC services) or URL (Storage, BigQuery, Resource Manager, IAM) of the stand-in, if one is set."""
     return os.environ.get(EMULATOR_VARIABLES[service]) or None
+
+
+def base_url(service: Service) -> str:
+    """Where the JSON interface of `service` is: of one whose stand-in is named by a URL."""
+    return emulator(service) or f"https://{service}.googleapis.com"
 
 
 def credentials(service: Service) -> Credentials:

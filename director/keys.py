@@ -11,7 +11,6 @@ TABLES = "bigquery_tables"
 VIEWS = "bigquery_views"
 BUCKETS = "gcs_buckets"
 COLLECTIONS = "firestore_collections"
-KINDS = (TOPICS, SUBSCRIPTIONS, DATASETS, TABLES, VIEWS, BUCKETS, COLLECTIONS)
 
 
 def topic(project: str, name: str) -> Key:

@@ -10,23 +10,23 @@ from contextlib import contextmanager
 from typing import Any
 
 from director import keys
-from director.configuration import Configuration
-from director.documents import Blueprint
-from director.drift import Drift, drift
+from director.documents.configuration import Configuration
+from director.documents.loading import Blueprint
 from director.errors import Busy, Moved, Unknown
-from director.journal import Journal
 from director.keys import Key
-from director.leases import SECONDS, Lease
-from director.ledger import Ledger, Record
-from director.ledger_file import FileLedger
-from director.parts import named, names
-from director.plans import PlanDocument, Purpose, facts
-from director.resources import teardown
-from director.resources.base import Providers, Wanted
+from director.ledger.file import FileLedger
+from director.ledger.leases import SECONDS, Lease
+from director.ledger.ledger import Ledger, Record
+from director.provisioning import teardown
+from director.provisioning.base import Providers, Wanted
+from director.provisioning.drift import Drift, drift
+from director.provisioning.journal import Journal
+from director.provisioning.parts import named, names
+from director.provisioning.plan import Change, Plan, plan, with_needs
+from director.provisioning.plan_document import PlanDocument, Purpose, facts
+from director.provisioning.provisioner import Progress, Provisioner, Report, World, unheard
 from director.resources.catalogue import wanted
-from director.resources.plan import Change, Plan, plan, with_needs
-from director.resources.provisioner import Progress, Provisioner, Report, World, unheard
-from director.resources.retries import Retries
+from director.retries import Retries
 
 PLANS_REMEMBERED = 64  # of those shown last, to say what has moved since
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from beam_jobs.warehouse.config import Column, WarehouseConfig
-from director.documents import load
+from director.documents.loading import load
 
 ARCHITECTURE = Path(__file__).parents[2] / "examples" / "environment" / "architecture.yaml"
 TABLE = "race-project.telemetry.environment"

@@ -89,7 +89,7 @@ def _at_desk(action: "Action", arguments: argparse.Namespace) -> int:
     from director.desk.broker import ThroughBroker
     from director.desk.desk import Desk
     from director.desk.subscriptions import ThroughSubscriptions
-    from director.resources.clients import Clients
+    from director.provisioning.clients import Clients
 
     tables = _tables(arguments)
     username = arguments.broker_username
@@ -226,7 +226,7 @@ def _tables(arguments: argparse.Namespace) -> "Tables":
         return tables.named(arguments.table, arguments.decisions)
     if arguments.decisions:
         raise Misconfigured("--decisions goes with --table; --architecture declares both")
-    from director.documents import load
+    from director.documents.loading import load
 
     return tables.declared(load(arguments.architecture).architecture, arguments.dataflow)
 

@@ -8,7 +8,7 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
 from google.auth.exceptions import TransportError
 
 from director.errors import Misconfigured, Rejected, Unavailable
-from director.resources.retries import transient
+from director.retries import transient
 
 PASSING = (RetryError, TransportError, requests.exceptions.RequestException)
 

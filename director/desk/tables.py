@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from director.documents.model import Architecture, Dataflow
+from director.documents.specs.bigquery import Table
+from director.documents.specs.pubsub import Topic
 from director.errors import Misconfigured, Unknown
-from director.model import Architecture, Dataflow, Table, Topic
 
 DECISIONS = "dead_letter_decisions"
 DEAD_LETTER_TOPIC = "dead_letter_topic"  # the configuration key by which every stage is told of it

@@ -15,7 +15,7 @@ from google.cloud import firestore
 from director.errors import Misconfigured
 from director.iam.claims import Claim, Claimed, Edit
 from director.keys import Key
-from director.resources.base import CALL_TIMEOUT
+from director.provisioning.base import CALL_TIMEOUT
 
 COLLECTION = "director_iam"
 ATTEMPTS = 20  # of a transaction that others cross

@@ -52,11 +52,11 @@ def _add_action(parser: argparse.ArgumentParser, action: Action, waits: bool) ->
 
 def _act(action: Action, arguments: argparse.Namespace) -> int:
     """Raises DocumentError, DirectorError, OSError."""
-    from director.documents import load
+    from director.documents.loading import load
     from director.iam.claim_stores import FileClaims
     from director.iam.effect import AsServices
     from director.iam.iam import Iam
-    from director.resources.clients import Clients
+    from director.provisioning.clients import Clients
 
     blueprint = load(arguments.file)
     claims = FileClaims(arguments.claims) if arguments.claims else None

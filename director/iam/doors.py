@@ -1,34 +1,31 @@
 """Where the policies of each kind are, through Google's clients where these keep conditions, else over REST."""
 
 import copy
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Self
 
-from google.api_core.exceptions import from_http_response
 from google.api_core.gapic_v1.method import wrap_method
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
 from google.api_core.iam import Policy as StoragePolicy
-from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Client as Storage
 from google.iam.v1.iam_policy_pb2 import GetIamPolicyRequest, SetIamPolicyRequest
 from google.iam.v1.policy_pb2 import Policy as Message
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.pubsub_v1 import PublisherClient
+from grpc import Channel
 
 from director import keys
-from director.endpoints import EMULATOR_VARIABLES, channel, credentials, emulator
-from director.errors import Misconfigured
+from director.endpoints import base_url
 from director.iam.bindings import ACCOUNTS, PROJECTS, SECRETS
 from director.iam.policies import CONDITIONAL, Door, Policy
-from director.resources.base import CALL_TIMEOUT
-from director.resources.clients import Clients
+from director.provisioning.base import CALL_TIMEOUT
+from director.provisioning.clients import Clients
+from director.provisioning.json_calls import json_answer
 
-# Where a stand-in of these is, in the pattern of `director.endpoints`.
-VARIABLES = {"cloudresourcemanager": "RESOURCE_MANAGER_EMULATOR_HOST", "iam": "IAM_EMULATOR_HOST"}
+_VERSION_ASKED = {"options.requestedPolicyVersion": str(CONDITIONAL)}
 _SECRETS = "/google.cloud.secretmanager.v1.SecretManagerService"
 
 
@@ -41,30 +38,22 @@ class Doors:
 
     @classmethod
     def open(cls, clients: Clients) -> Self:
-        """Raises Misconfigured for a half-set environment, DefaultCredentialsError for Google without credentials."""
-        check_environment()
-        session = _session()
-        pubsub, tables = PubSubDoor(clients.publisher), RestDoor(session, table_url)
+        """Raises DefaultCredentialsError for Google without credentials."""
+        pubsub, tables = PubSubDoor(clients.publisher), RestDoor(clients.session("bigquery"), table_url)
+        projects = clients.session("cloudresourcemanager")
         by_kind: dict[str, Door] = {
             keys.TOPICS: pubsub,
             keys.SUBSCRIPTIONS: pubsub,
             keys.TABLES: tables,
             keys.VIEWS: tables,
             keys.BUCKETS: BucketDoor(clients.storage),
-            SECRETS: SecretDoor(),
-            PROJECTS: RestDoor(session, project_url),
-            ACCOUNTS: RestDoor(session, _account_url, {"options.requestedPolicyVersion": str(CONDITIONAL)}),
+            SECRETS: SecretDoor(clients.channel("secretmanager")),
+            PROJECTS: RestDoor(projects, project_url),
+            ACCOUNTS: RestDoor(
+                clients.session("iam"), _account_url, {"options.requestedPolicyVersion": str(CONDITIONAL)}
+            ),
         }
-        return cls(by_kind, cache(partial(_number, session)))
-
-
-def check_environment() -> None:
-    """With some services local and others at Google, a local test would change a real project's policy: refused."""
-    names = (EMULATOR_VARIABLES["bigquery"], EMULATOR_VARIABLES["secretmanager"], *VARIABLES.values())
-    local = {name: bool(os.environ.get(name)) for name in names}
-    if len(set(local.values())) > 1:
-        given, unset = ([name for name, is_set in local.items() if is_set is wanted] for wanted in (True, False))
-        raise Misconfigured(f"{', '.join(given)} set, but not {', '.join(unset)}: set all of them, or none")
+        return cls(by_kind, cache(partial(_number, projects)))
 
 
 class PubSubDoor:
@@ -83,6 +72,9 @@ class PubSubDoor:
 class SecretDoor:
     """Secrets, by plain calls: the director needs no client of Secret Manager for anything else."""
 
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
     def get(self, name: str) -> Policy:
         return _json_of(self._call("GetIamPolicy", _getting(name)))
 
@@ -90,10 +82,9 @@ class SecretDoor:
         self._call("SetIamPolicy", _setting(name, policy))
 
     def _call(self, method: str, request: Any) -> Any:
-        with channel("secretmanager") as opened:
-            call = opened.unary_unary(f"{_SECRETS}/{method}", type(request).SerializeToString, Message.FromString)
-            metadata = [to_grpc_metadata({"resource": request.resource})]
-            return wrap_method(call)(request, timeout=CALL_TIMEOUT, metadata=metadata)
+        call = self._channel.unary_unary(f"{_SECRETS}/{method}", type(request).SerializeToString, Message.FromString)
+        metadata = [to_grpc_metadata({"resource": request.resource})]
+        return wrap_method(call)(request, timeout=CALL_TIMEOUT, metadata=metadata)
 
 
 class BucketDoor:
@@ -148,43 +139,22 @@ def _setting(name: str, policy: Policy) -> Any:
 
 
 def bucket_url(name: str) -> str:
-    return f"{emulator('storage') or 'https://storage.googleapis.com'}/storage/v1/b/{name}"
+    return f"{base_url('storage')}/storage/v1/b/{name}"
 
 
 def table_url(name: str) -> str:
     project, dataset, table = name.split(".")
-    base = emulator("bigquery") or "https://bigquery.googleapis.com"
-    return f"{base}/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}"
+    return f"{base_url('bigquery')}/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}"
 
 
 def project_url(name: str) -> str:
-    return f"{_base('cloudresourcemanager')}/v3/projects/{name}"
+    return f"{base_url('cloudresourcemanager')}/v3/projects/{name}"
 
 
 def _account_url(name: str) -> str:
-    return f"{_base('iam')}/v1/projects/-/serviceAccounts/{name}"
-
-
-def _base(service: str) -> str:
-    return os.environ.get(VARIABLES[service]) or f"https://{service}.googleapis.com"
+    return f"{base_url('iam')}/v1/projects/-/serviceAccounts/{name}"
 
 
 def _number(session: AuthorizedSession, project: str) -> str:
     name: str = json_answer(session, "GET", project_url(project))["name"]
     return name.removeprefix("projects/")
-
-
-def _session() -> AuthorizedSession:
-    local = any(os.environ.get(name) for name in VARIABLES.values())
-    who: Credentials = AnonymousCredentials() if local else credentials("bigquery")
-    return AuthorizedSession(who)
-
-
-def json_answer(
-    session: AuthorizedSession, method: str, url: str, body: Any = None, query: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    answer = session.request(method, url, json=body, params=query, timeout=CALL_TIMEOUT)
-    if answer.status_code != 200:
-        raise from_http_response(answer)
-    found: dict[str, Any] = answer.json()
-    return found

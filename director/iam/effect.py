@@ -25,9 +25,10 @@ from director import keys
 from director.endpoints import SCOPES, Service, credentials, emulator
 from director.iam import roles
 from director.iam.bindings import PROJECTS, SECRETS, Binding
-from director.iam.doors import bucket_url, json_answer, project_url, table_url
+from director.iam.doors import bucket_url, project_url, table_url
 from director.keys import Key
-from director.resources.base import CALL_TIMEOUT
+from director.provisioning.base import CALL_TIMEOUT
+from director.provisioning.json_calls import json_answer
 
 _ROWS = {roles.DATA_EDITOR: "bigquery.tables.updateData", roles.DATA_VIEWER: "bigquery.tables.getData"}
 PERMISSIONS: Mapping[str, Mapping[str, str]] = {  # by kind and role: what the role is given for

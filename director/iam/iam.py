@@ -9,7 +9,8 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import RequestException
 
-from director.documents import Blueprint
+from director.documents.loading import Blueprint
+from director.documents.model import Architecture
 from director.errors import Rejected, Unavailable, Unknown
 from director.iam.bindings import PROJECTS, Binding, of_dataflow
 from director.iam.claim_stores import FirestoreClaims
@@ -23,9 +24,8 @@ from director.iam.policies import Policy, unconditional
 from director.iam.polling import Polling
 from director.iam.settling import Settling
 from director.keys import Key
-from director.model import Architecture
-from director.resources.clients import Clients
-from director.resources.retries import Retries, transient
+from director.provisioning.clients import Clients
+from director.retries import Retries, transient
 
 T = TypeVar("T")
 U = TypeVar("U")

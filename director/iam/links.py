@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from director import keys
+from director.documents.model import Architecture, Dataflow
+from director.documents.specs.bigquery import View
+from director.documents.specs.pubsub import Subscription
+from director.documents.specs.resource import Link, Resource
 from director.iam import roles
 from director.iam.bindings import ACCOUNTS, PROJECTS, SECRETS, Binding, merged
 from director.keys import Key
-from director.model import Architecture, Dataflow, Link, Resource, Subscription, View
-from director.resources.base import Context
+from director.provisioning.base import Context
 from director.resources.views import deduplicated
 from director.secrets import SecretReference
 

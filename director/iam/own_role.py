@@ -6,6 +6,7 @@ https://cloud.google.com/iam/docs/permissions-reference
 
 from collections.abc import Mapping
 
+from director.documents.kinds import kinds
 from director.iam.roles import DATASTORE_USER, DATASTORE_VIEWER, JOB_USER, OWN_SUBSCRIPTIONS, CustomRole
 
 _ENTITIES = ("datastore.entities.create", "datastore.entities.delete", "datastore.entities.get",
@@ -65,11 +66,13 @@ BESIDES: Mapping[str, tuple[str, ...]] = {
     "the number of the project": ("resourcemanager.projects.get",),
 }
 
+_PLUGGED = tuple(kind.permissions for kind in kinds().values())
+
 DIRECTOR = CustomRole(
     id="iotDirector",
     title="Director",
     description="Makes, changes and deletes what architecture documents describe, and who may use it.",
-    permissions=tuple(sorted({each for of in (*CALLS.values(), *BESIDES.values()) for each in of})),
+    permissions=tuple(sorted({each for of in (*CALLS.values(), *BESIDES.values(), *_PLUGGED) for each in of})),
 )
 GRANTING = CustomRole(
     id="iotDirectorGrants",

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from google.api_core.exceptions import Aborted, Conflict, PreconditionFailed
 
 from director.iam.bindings import Grant
-from director.resources.retries import Retries
+from director.retries import Retries
 
 Policy = Mapping[str, Any]
 CONDITIONAL = 3  # the version that shows conditions, and keeps them

@@ -17,7 +17,7 @@ from director.iam.plan import Change, World, claims_of, stale
 from director.iam.policies import Policy, changed, rewrite, unconditional
 from director.iam.polling import Polling
 from director.keys import Key
-from director.resources.retries import Retries
+from director.retries import Retries
 
 _UNKNOWN_MEMBER = re.compile(r"\b(service ?account|user|group)\b.*does not exist", re.IGNORECASE)
 

@@ -9,8 +9,20 @@ from google.api_core.exceptions import NotFound
 from google.cloud.storage import Client
 
 from director import keys
-from director.model import Bucket, LifecycleRule
-from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
+from director.documents.loading import Blueprint
+from director.documents.specs.storage import Bucket, LifecycleRule
+from director.provisioning.base import (
+    CALL_TIMEOUT,
+    Context,
+    Holding,
+    Labels,
+    Observed,
+    Provider,
+    Wanted,
+    fixed,
+    owner_in,
+)
+from director.provisioning.clients import Clients
 
 ANEW = "use another name, or move the objects and delete the bucket"
 
@@ -37,6 +49,10 @@ def wanted(context: Context, spec: Bucket) -> Wanted[State]:
         labels=context.labels(spec.labels),
     )
     return Wanted(*keys.bucket(spec.name), state, context.owner, services=context.services(spec))
+
+
+def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:
+    return Buckets(clients.storage)
 
 
 class Buckets:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from director.model import Column as Spec
-from director.resources.base import Verdict
+from director.documents.specs.bigquery import Column as Spec
+from director.provisioning.base import Verdict
 
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 

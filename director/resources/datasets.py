@@ -7,9 +7,21 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from director import keys
+from director.documents.loading import Blueprint
+from director.documents.specs.bigquery import Dataset
 from director.durations import milliseconds
-from director.model import Dataset
-from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
+from director.provisioning.base import (
+    CALL_TIMEOUT,
+    Context,
+    Holding,
+    Labels,
+    Observed,
+    Provider,
+    Wanted,
+    fixed,
+    owner_in,
+)
+from director.provisioning.clients import Clients
 
 ANEW = "use another name, or move the data and delete the dataset"
 
@@ -33,6 +45,10 @@ def wanted(context: Context, spec: Dataset) -> Wanted[State]:
     )
     key = keys.dataset(context.project, spec.name)
     return Wanted(*key, state, context.owner, services=context.services(spec))
+
+
+def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:
+    return Datasets(clients.bigquery)
 
 
 class Datasets:

@@ -12,10 +12,12 @@ from typing import Annotated, Any
 from google.cloud import firestore
 
 from director import keys
+from director.documents.loading import Blueprint
+from director.documents.seeds import Documents
+from director.documents.specs.firestore import Collection
 from director.invalidation import Invalidations
-from director.model import Collection
-from director.resources.base import CALL_TIMEOUT, Context, Holding, Observed, Verdict, Wanted
-from director.seeds import Documents
+from director.provisioning.base import CALL_TIMEOUT, Context, Holding, Observed, Provider, Verdict, Wanted
+from director.provisioning.clients import Clients
 
 BATCH = 400  # documents a request; 500 is the most some servers take
 
@@ -43,6 +45,22 @@ def wanted(context: Context, spec: Collection) -> Wanted[State]:
         needs=(keys.topic(context.project, told),) if told else (),
         services=context.services(spec),
     )
+
+
+def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:
+    seeds = {collection: documents for (_, collection), documents in blueprint.seeds.items()}
+    return Collections(clients.firestore, seeds, _invalidations(clients, blueprint))
+
+
+def _invalidations(clients: Clients, blueprint: Blueprint) -> dict[str, Invalidations]:
+    """By collection: where its changes are told."""
+    project = blueprint.architecture.project_id
+    return {
+        collection.name: Invalidations(clients.publisher, keys.topic(project, collection.invalidation_topic)[1])
+        for dataflow in blueprint.architecture.dataflows.values()
+        for collection in dataflow.resources.firestore_collections
+        if collection.invalidation_topic is not None
+    }
 
 
 class Collections:

@@ -18,10 +18,22 @@ from google.pubsub_v1.types import (
 from google.pubsub_v1.types import Subscription as Message
 
 from director import keys
-from director.deliveries import BigQueryExport, Push, StorageExport
+from director.documents.loading import Blueprint
+from director.documents.specs.deliveries import BigQueryExport, Push, StorageExport
+from director.documents.specs.pubsub import Subscription
 from director.keys import Key
-from director.model import Subscription
-from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
+from director.provisioning.base import (
+    CALL_TIMEOUT,
+    Context,
+    Holding,
+    Labels,
+    Observed,
+    Provider,
+    Wanted,
+    fixed,
+    owner_in,
+)
+from director.provisioning.clients import Clients
 from director.strict import written
 
 PAGE = 1_000  # the most that one answer holds
@@ -164,6 +176,10 @@ def _files(spec: StorageExport) -> Files:
 def _calls(spec: Push) -> Calls:
     attributes = tuple(sorted(spec.attributes.items()))
     return Calls(spec.endpoint, spec.service_account or "", spec.audience or "", attributes)
+
+
+def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:
+    return Subscriptions(clients.subscriber)
 
 
 class Subscriptions:

@@ -8,9 +8,21 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from director import keys
+from director.documents.loading import Blueprint
+from director.documents.specs.bigquery import Table
 from director.durations import milliseconds
-from director.model import Table
-from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, fixed, owner_in
+from director.provisioning.base import (
+    CALL_TIMEOUT,
+    Context,
+    Holding,
+    Labels,
+    Observed,
+    Provider,
+    Wanted,
+    fixed,
+    owner_in,
+)
+from director.provisioning.clients import Clients
 from director.resources.columns import Column, Schema, from_specs, grown, grows, standard
 
 ANEW = "use another name, or copy the rows into a new table"
@@ -67,6 +79,10 @@ def wanted(context: Context, spec: Table) -> Wanted[State]:
         needs=(keys.dataset(context.project, spec.dataset),),
         services=context.services(spec),
     )
+
+
+def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:
+    return Tables(clients.bigquery)
 
 
 class Tables:

@@ -10,8 +10,10 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import Topic as Message
 
 from director import keys
-from director.model import Topic
-from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Wanted, owner_in
+from director.documents.loading import Blueprint
+from director.documents.specs.pubsub import Topic
+from director.provisioning.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Provider, Wanted, owner_in
+from director.provisioning.clients import Clients
 
 PAGE = 1_000  # the most that one answer holds
 
@@ -26,6 +28,10 @@ def wanted(context: Context, spec: Topic) -> Wanted[State]:
     state = State(spec.message_retention_duration, context.labels(spec.labels))
     key = keys.topic(context.project, spec.name)
     return Wanted(*key, state, context.owner, services=context.services(spec))
+
+
+def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:
+    return Topics(clients.publisher)
 
 
 class Topics:

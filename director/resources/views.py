@@ -8,9 +8,22 @@ from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
 from director import keys
+from director.documents.loading import Blueprint
+from director.documents.specs.bigquery import Deduplication, View
 from director.keys import Key
-from director.model import Deduplication, View
-from director.resources.base import CALL_TIMEOUT, Context, Holding, Labels, Observed, Verdict, Wanted, fixed, owner_in
+from director.provisioning.base import (
+    CALL_TIMEOUT,
+    Context,
+    Holding,
+    Labels,
+    Observed,
+    Provider,
+    Verdict,
+    Wanted,
+    fixed,
+    owner_in,
+)
+from director.provisioning.clients import Clients
 
 
 def rewritten(live: str, wanted: str) -> Verdict | None:
@@ -61,6 +74,10 @@ def _named(context: Context, query: str) -> Iterator[Key]:
         for spec in specs:
             if keys.mentioned(query, spec.dataset, spec.name):
                 yield kind(context.project, spec.dataset, spec.name)
+
+
+def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:
+    return Views(clients.bigquery)
 
 
 class Views:

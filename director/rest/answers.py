@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from director.audit import Record
 from director.names import ID_PATTERN
-from director.operations import OneOutcome, Operation, State
+from director.operations.operations import OneOutcome, Operation, State
 from director.rest.paging import ByTime
+from director.safety.audit import Record
 from director.strict import Strict
 
 Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$")]

@@ -11,12 +11,12 @@ from typing import Any
 from flask import Request, Response, request
 from pydantic import BaseModel
 
-from director.authentication import NOBODY_ASKED, Identity, Unauthenticated
-from director.authorization import NotPermitted
 from director.errors import Unknown
 from director.rest.bodies import body_of, query_of
 from director.rest.problems import TooFast, told
 from director.rest.route import Call, Parts, Reply, Route, Stream
+from director.safety.authentication import NOBODY_ASKED, Identity, Unauthenticated
+from director.safety.authorization import NotPermitted
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _ROUTE, _STARTED = "director.route", "director.started"

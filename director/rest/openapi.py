@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from director.names import ID_PATTERN
-from director.operations import Operation
+from director.operations.operations import Operation
 from director.rest.problems import MEDIA_TYPE as PROBLEM
 from director.rest.problems import Problem
 from director.rest.route import Route

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from director.errors import Unknown
-from director.operations import Asked, Kind, Operation, Progress, Work
+from director.operations.operations import Asked, Kind, Operation, Progress, Work
 from director.rest.answers import Done
 from director.rest.problems import BadInput, Mistake, NotAsWanted
 from director.rest.route import Call, Reply

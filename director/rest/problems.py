@@ -9,12 +9,12 @@ from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
-from director.audit import AuditUnavailable
-from director.authentication import Unauthenticated
-from director.authorization import NotPermitted
-from director.certificates import KeysUnreachable
 from director.errors import Busy, DirectorError, Moved, Rejected, Superseded, Unavailable, Unknown
-from director.operations import Cancelled, Fault, Reused
+from director.operations.operations import Cancelled, Fault, Reused
+from director.safety.audit import AuditUnavailable
+from director.safety.authentication import Unauthenticated
+from director.safety.authorization import NotPermitted
+from director.safety.certificates import KeysUnreachable
 from director.strict import printable
 
 MEDIA_TYPE = "application/problem+json"

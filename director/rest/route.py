@@ -7,14 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from werkzeug.datastructures import Headers
 
-from director.audit import Audit, Trail
-from director.authentication import Authenticator, Identity
-from director.authorization import Action, Authorization
-from director.events import Events
-from director.operations import Operations
+from director.operations.events import Events
+from director.operations.operations import Operations
 from director.rest.bodies import Nothing
 from director.rest.figures import Figures
 from director.rest.limits import Buckets
+from director.safety.audit import Audit, Trail
+from director.safety.authentication import Authenticator, Identity
+from director.safety.authorization import Action, Authorization
 from director.service import Director
 from director.strict import Strict
 

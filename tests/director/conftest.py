@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from director.documents import Blueprint, load
-from director.resources.clients import Clients
-from director.resources.retries import Retries
+from director.documents.loading import Blueprint, load
+from director.provisioning.clients import Clients
+from director.retries import Retries
 from localcloud.cloud import LocalCloud, in_thread
 from tests.director.worlds import Killed, World
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from director.app import create_app
 from director.client import BadAddress, Configuration, DirectorClient, DirectorRefused, DirectorUnavailable
-from director.documents import Blueprint
-from director.ledger_file import FileLedger
-from director.resources.retries import Retries
+from director.documents.loading import Blueprint
+from director.ledger.file import FileLedger
+from director.rest.app import create_app
+from director.retries import Retries
 from director.service import Director
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from director.documents import load
+from director.documents.loading import load
 from director.invalidation import Invalidations, invalidation
+from director.provisioning.clients import Clients
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
 from director.strict import DocumentError
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from director.documents import load
-from director.model import Architecture
+from director.documents.loading import load
+from director.documents.model import Architecture
 from director.positions import Unreadable, tree
 from director.strict import DocumentError
 from director.strict import load as load_model

@@ -15,8 +15,8 @@ from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
 from director import logs, secrets
+from director.documents.inline_secrets import inline_secrets
 from director.endpoints import channel
-from director.inline_secrets import inline_secrets
 from director.secrets import SecretReference
 from director.strict import DocumentError, Strict, parse
 from localcloud.cloud import LocalCloud

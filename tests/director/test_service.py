@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from director.documents import Blueprint, load
+from director.documents.loading import Blueprint, load
 from director.errors import Busy, Moved, Unknown
-from director.ledger_file import FileLedger
-from director.resources.base import Holding
-from director.resources.retries import Retries
+from director.ledger.file import FileLedger
+from director.provisioning.base import Holding
+from director.retries import Retries
 from director.service import Director
 
 

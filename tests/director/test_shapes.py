@@ -1,6 +1,6 @@
 """The JSON Schema that editors use, and the keys known at a place."""
 
-from director.model import Architecture
+from director.documents.model import Architecture
 from director.shapes import json_schema, known_keys
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from google.api_core.exceptions import AlreadyExists, Conflict, NotFound
 
-from director.keys import KINDS, Key
-from director.resources.base import Holding, Observed, Providers, Wanted, owner_in
+from director.documents.kinds import kinds
+from director.keys import Key
+from director.provisioning.base import Holding, Observed, Providers, Wanted, owner_in
 
 Strike = Callable[[str, Key, str], None]
 
@@ -69,7 +70,7 @@ class World:
         self.strike: Callable[[str, tuple[str, str], str], None] = lambda call, key, when: None
 
     def providers(self) -> dict[str, Shelf]:
-        return {kind: Shelf(self) for kind in KINDS}
+        return {kind: Shelf(self) for kind in kinds()}
 
 
 class Mortal:

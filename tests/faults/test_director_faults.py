@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 from director import keys
-from director.documents import Blueprint, load
-from director.ledger import Record
-from director.ledger_file import FileLedger
-from director.ledger_firestore import FirestoreLedger
+from director.documents.loading import Blueprint, load
+from director.ledger.file import FileLedger
+from director.ledger.firestore import FirestoreLedger
+from director.ledger.ledger import Record
+from director.provisioning.base import Holding
+from director.provisioning.clients import Clients
 from director.resources import subscriptions
-from director.resources.base import Holding
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
-from director.resources.retries import Retries
+from director.retries import Retries
 from director.service import Director
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import requests
 
-from director.api_keys import hashed, new_key
 from director.client import DirectorClient, DirectorUnavailable
+from director.safety.api_keys import hashed, new_key
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 from localcloud.ports import free_port

@@ -1,9 +1,9 @@
 """The audit, for those who may read it."""
 
-from director.audit import Record
 from director.rest import paging
 from director.rest.answers import AuditPage
 from director.rest.route import Call, Reply
+from director.safety.audit import Record
 
 
 def read(call: Call) -> Reply:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from director.errors import Unknown
-from director.operations import Progress
+from director.operations.operations import Progress
 from director.rest import paging
 from director.rest.answers import Change, Dataflow, DataflowList, Difference, Drift, Plan, Verified
 from director.rest.operated import not_in_there, operated

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 
-from director.events import Event
+from director.operations.events import Event
 from director.rest.problems import NotAsWanted
 from director.rest.route import Call, Reply, Stream
 

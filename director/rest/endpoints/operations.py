@@ -1,6 +1,6 @@
 """Operations: looked at, waited for, cancelled, listed."""
 
-from director.operations import Operation
+from director.operations.operations import Operation
 from director.rest import paging
 from director.rest.answers import OperationList
 from director.rest.route import Call, Reply

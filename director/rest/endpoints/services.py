@@ -1,6 +1,6 @@
 """A service's own: its slice of the configuration, and the handshake with which it starts."""
 
-from director.configuration import Configuration
+from director.documents.configuration import Configuration
 from director.rest.answers import Slice
 from director.rest.endpoints.dataflows import changes_of
 from director.rest.problems import NotAsWanted

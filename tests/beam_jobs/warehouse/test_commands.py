@@ -91,7 +91,7 @@ def test_infer_reads_standard_input_and_no_more_than_asked(
 
 
 def test_infer_takes_a_model(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("infer", "--model", "director.model:RetryPolicy", "--payload-only") == 0
+    assert run("infer", "--model", "director.documents.model:RetryPolicy", "--payload-only") == 0
     assert [one["name"] for one in printed(capsys)["columns"]] == ["minimum_backoff", "maximum_backoff"]
 
 

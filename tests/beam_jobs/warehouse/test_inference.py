@@ -16,7 +16,7 @@ from beam_jobs.warehouse.inference import infer, merged
 from beam_jobs.warehouse.proposal import ENVELOPE, Proposed, as_yaml
 from beam_jobs.warehouse.rows import RowEncoder
 from bridge import envelope
-from director.model import Table
+from director.documents.specs.bigquery import Table
 from director.strict import parse
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -104,10 +104,12 @@ def test_a_model_that_holds_itself_is_refused() -> None:
 
 
 def test_a_class_is_loaded_by_name() -> None:
-    assert load("director.model:Table").__name__ == "Table"
+    assert load("director.documents.specs.bigquery:Table").__name__ == "Table"
 
 
-@pytest.mark.parametrize("name", ["director.model", "director.model:Nobody", "no.such.module:X", "json:dumps", ":", ""])
+@pytest.mark.parametrize(
+    "name", ["director.documents.model", "director.documents.model:Nobody", "no.such.module:X", "json:dumps", ":", ""]
+)
 def test_what_is_no_model_is_refused_with_what_to_write(name: str) -> None:
     with pytest.raises(DocumentError, match=r"write module:Class|neither a dataclass nor a pydantic model"):
         load(name)

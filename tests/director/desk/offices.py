@@ -19,7 +19,7 @@ from director.desk.broker import ThroughBroker
 from director.desk.desk import Desk
 from director.desk.subscriptions import ThroughSubscriptions
 from director.desk.tables import Tables
-from director.resources.clients import Clients
+from director.provisioning.clients import Clients
 
 NUMBERS = itertools.count(1)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from bridge import envelope
 from director.addressing import retry_filter
 from director.conductor.cli import main
-from director.resources.clients import Clients
+from director.provisioning.clients import Clients
 from localcloud.cloud import LocalCloud
 
 PROJECT = f"desk-trip-{os.getpid()}"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from director.desk.tables import Tables, declared, named
-from director.documents import load
+from director.documents.loading import load
+from director.documents.model import Architecture
 from director.errors import Misconfigured, Unknown
-from director.model import Architecture
 
 LETTERS = [
     {"name": "message_id", "type": "STRING"},

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from director.documents import Blueprint, load
+from director.documents.loading import Blueprint, load
+from director.documents.model import Architecture
 from director.iam.claim_stores import FileClaims, FirestoreClaims
 from director.iam.claims import Claims
 from director.iam.doors import Doors
 from director.iam.iam import Iam
 from director.iam.polling import Polling
-from director.model import Architecture
+from director.provisioning.clients import Clients
+from director.provisioning.provisioner import Provisioner
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
-from director.resources.provisioner import Provisioner
-from director.resources.retries import Retries
+from director.retries import Retries
 from localcloud.cloud import LocalCloud
 
 NUMBERS = itertools.count(1)

@@ -10,7 +10,7 @@ from director import keys
 from director.errors import Misconfigured
 from director.iam.claim_stores import FileClaims, FirestoreClaims
 from director.iam.claims import Claim, Claimed, Claims
-from director.resources.clients import Clients
+from director.provisioning.clients import Clients
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 

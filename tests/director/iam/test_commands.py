@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from director.conductor.endings import ended
-from director.documents import Blueprint
+from director.documents.loading import Blueprint
 from director.iam.commands import iam
 from director.iam.own_role import DIRECTOR
 from director.keys import topic
-from director.resources.clients import Clients
+from director.provisioning.clients import Clients
 
 Run = Callable[..., tuple[int, list[str]]]
 

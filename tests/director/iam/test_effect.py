@@ -5,7 +5,8 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import RefreshError
 
 from director import keys
-from director.documents import Blueprint
+from director.documents.loading import Blueprint
+from director.documents.model import Architecture
 from director.iam.bindings import PROJECTS, SECRETS, Binding
 from director.iam.claims import Claims
 from director.iam.doors import Doors
@@ -13,8 +14,7 @@ from director.iam.effect import AsServices, permission_of
 from director.iam.iam import Iam
 from director.iam.links import agent_of, bindings
 from director.iam.polling import Polling
-from director.model import Architecture
-from director.resources.retries import Retries
+from director.retries import Retries
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 

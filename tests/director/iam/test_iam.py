@@ -10,7 +10,8 @@ import pytest
 from google.api_core.exceptions import ServiceUnavailable
 
 from director import keys
-from director.documents import Blueprint, load
+from director.documents.loading import Blueprint, load
+from director.documents.model import Architecture, Dataflow, Resources
 from director.errors import Rejected, Unavailable, Unknown
 from director.iam.bindings import PROJECTS, SECRETS, Binding
 from director.iam.claims import Claims
@@ -19,11 +20,10 @@ from director.iam.iam import Iam
 from director.iam.policies import Policy, changed, unconditional
 from director.iam.polling import Polling
 from director.keys import Key
-from director.model import Architecture, Dataflow, Resources
+from director.provisioning.clients import Clients
+from director.provisioning.provisioner import Provisioner
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
-from director.resources.provisioner import Provisioner
-from director.resources.retries import Retries
+from director.retries import Retries
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 from tests.director.iam.conftest import Make, member

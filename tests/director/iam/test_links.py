@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from director.documents import load
+from director.documents.loading import load
+from director.documents.model import Architecture
 from director.iam.bindings import ACCOUNTS, PROJECTS, SECRETS, Binding
 from director.iam.links import agent_of, bindings, needs_agent
 from director.iam.roles import too_broad
 from director.keys import BUCKETS, SUBSCRIPTIONS, TABLES, TOPICS, VIEWS
-from director.model import Architecture
 
 EXAMPLE = Path(__file__).parents[3] / "examples/environment/architecture.yaml"
 AGENT = agent_of("42")

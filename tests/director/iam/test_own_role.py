@@ -4,10 +4,10 @@ import ast
 from pathlib import Path
 
 import director.resources
+from director.documents.model import Architecture
 from director.iam.bindings import PROJECTS
 from director.iam.links import agent_of, bindings
 from director.iam.own_role import CALLS, CUSTOM_ROLES, DIRECTOR, GRANTING, given_on_projects, granting_condition
-from director.model import Architecture
 
 SOURCES = sorted(Path(director.resources.__file__).parent.glob("*.py"))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from director.iam.bindings import Grant
 from director.iam.policies import Policy, changed, grants, rewrite, unconditional
-from director.resources.retries import Retries
+from director.retries import Retries
 
 ROLES = st.sampled_from(["roles/a", "roles/b", "roles/c"])
 MEMBERS = st.sampled_from(["user:x@y.z", "user:q@y.z", "serviceAccount:s@y.z"])

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from director.documents.model import Architecture
 from director.iam.bindings import PROJECTS, Grant
 from director.iam.links import agent_of, bindings
 from director.iam.policies import grants
 from director.keys import Key, bucket, topic
-from director.model import Architecture
 from tests.director.iam.worlds import World
 
 PROJECT = "plant-project"

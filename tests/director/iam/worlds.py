@@ -9,6 +9,7 @@ from typing import Any
 from google.api_core.exceptions import Conflict, NotFound
 
 from director import keys
+from director.documents.model import Architecture
 from director.iam.bindings import ACCOUNTS, PROJECTS, SECRETS, Grant
 from director.iam.claims import Claimed, Edit
 from director.iam.doors import Doors
@@ -16,8 +17,7 @@ from director.iam.iam import Iam
 from director.iam.policies import Policy, unconditional
 from director.iam.polling import Polling
 from director.keys import Key
-from director.model import Architecture
-from director.resources.retries import Retries
+from director.retries import Retries
 
 KINDS = (keys.TOPICS, keys.SUBSCRIPTIONS, keys.TABLES, keys.VIEWS, keys.BUCKETS, SECRETS, PROJECTS, ACCOUNTS)
 

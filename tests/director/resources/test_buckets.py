@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import Conflict, PreconditionFailed
 
-from director.documents import Blueprint
-from director.resources.base import Wanted
+from director.documents.loading import Blueprint
+from director.provisioning.base import Wanted
+from director.provisioning.clients import Clients
+from director.provisioning.plan import change
 from director.resources.buckets import Buckets
 from director.resources.catalogue import wanted
-from director.resources.clients import Clients
-from director.resources.plan import change
 
 RULE = '{"action": {"type": "Delete"}, "condition": {"age": 30}}'
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from director.documents import Blueprint
-from director.resources.base import Wanted
+from director.documents.loading import Blueprint
+from director.provisioning.base import Wanted
+from director.provisioning.clients import Clients
+from director.provisioning.provisioner import Provisioner
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
-from director.resources.provisioner import Provisioner
-from director.resources.retries import Retries
+from director.retries import Retries
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 

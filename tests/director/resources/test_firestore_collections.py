@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 from google.api_core.exceptions import AlreadyExists
 
-from director.documents import Blueprint
+from director.documents.loading import Blueprint
 from director.invalidation import Invalidations
-from director.resources.base import Wanted
+from director.provisioning.base import Wanted
+from director.provisioning.clients import Clients
+from director.provisioning.plan import change
 from director.resources.catalogue import wanted
-from director.resources.clients import Clients
 from director.resources.firestore_collections import BATCH, Collections, State
-from director.resources.plan import change
 
 SEEDS = {"d-1": {"name": "one", "location": "hall-1"}, "d-2": {"name": "two", "location": "hall-2"}}
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from director.documents import Blueprint, load
-from director.resources.base import Wanted
+from director.documents.loading import Blueprint, load
+from director.provisioning.base import Wanted
+from director.provisioning.clients import Clients
+from director.provisioning.plan import change, layers
+from director.provisioning.provisioner import Provisioner
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
-from director.resources.plan import change, layers
-from director.resources.provisioner import Provisioner
-from director.resources.retries import Retries
 from director.resources.subscriptions import Backoff, Calls, DeadLetters, State, Subscriptions
 from director.resources.topics import Topics
+from director.retries import Retries
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from types import ModuleType
 import pytest
 
 from director import keys
-from director.documents import Blueprint
+from director.documents.loading import Blueprint
+from director.provisioning.base import Surveyor
+from director.provisioning.clients import Clients
 from director.resources import subscriptions, topics
-from director.resources.base import Surveyor
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import PreconditionFailed
 
-from director.documents import Blueprint
-from director.resources.base import Wanted
+from director.documents.loading import Blueprint
+from director.provisioning.base import Wanted
+from director.provisioning.clients import Clients
+from director.provisioning.plan import change
 from director.resources.catalogue import wanted
-from director.resources.clients import Clients
 from director.resources.columns import Column
 from director.resources.datasets import Datasets
-from director.resources.plan import change
 from director.resources.tables import Partitioning, State, Tables
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from director.documents import Blueprint
-from director.resources.base import Wanted
+from director.documents.loading import Blueprint
+from director.provisioning.base import Wanted
+from director.provisioning.clients import Clients
+from director.provisioning.plan import change
 from director.resources.catalogue import wanted
-from director.resources.clients import Clients
-from director.resources.plan import change
 from director.resources.topics import Topics
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from director.documents import Blueprint, load
-from director.resources.base import Wanted
+from director.documents.loading import Blueprint, load
+from director.provisioning.base import Wanted
+from director.provisioning.clients import Clients
+from director.provisioning.plan import change, layers
+from director.provisioning.provisioner import Provisioner
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
-from director.resources.plan import change, layers
-from director.resources.provisioner import Provisioner
-from director.resources.retries import Retries
 from director.resources.views import State, Views
+from director.retries import Retries
 
 ROWS = """\
           schema: [{name: at, type: TIMESTAMP, mode: REQUIRED}, {name: device, type: STRING}]

@@ -11,12 +11,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
-from director.api_keys import ApiKey, ApiKeys, hashed
-from director.app import Safety, close, create_app
-from director.audit import MemoryRecords
-from director.documents import load
-from director.policy import Grant
-from director.resources.retries import Retries
+from director.documents.loading import load
+from director.rest.app import Safety, close, create_app
+from director.retries import Retries
+from director.safety.api_keys import ApiKey, ApiKeys, hashed
+from director.safety.audit import MemoryRecords
+from director.safety.policy import Grant
 from director.service import Director
 
 SECOND = """\

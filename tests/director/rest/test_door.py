@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from director.app import Safety, create_app
-from director.audit import AuditUnavailable, MemoryRecords
-from director.authentication import IdTokens
-from director.certificates import Certificates
-from director.documents import load
-from director.policy import Grant
-from director.resources.retries import Retries
+from director.documents.loading import load
+from director.rest.app import Safety, create_app
 from director.rest.limits import Buckets
+from director.retries import Retries
+from director.safety.audit import AuditUnavailable, MemoryRecords
+from director.safety.authentication import IdTokens
+from director.safety.certificates import Certificates
+from director.safety.policy import Grant
 from director.service import Director
 from tests.director.rest.conftest import Door, key
 from tests.director.tokens import AUDIENCE, EMAIL, Published, Signer, publishing

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from director.app import create_app
-from director.authorization import ACTIONS, MAY
+from director.rest.app import create_app
 from director.rest.route import Route
-from director.routes import ROUTES
+from director.rest.routes import ROUTES
+from director.safety.authorization import ACTIONS, MAY
 from director.service import Director
 from tests.director.rest.conftest import ROLES, Door
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from director.rest.limits import Buckets
-from director.routes import ROUTES
+from director.rest.routes import ROUTES
 from tests.director.rest.conftest import Door
 
 SOME = st.one_of(

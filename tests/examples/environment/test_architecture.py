@@ -12,11 +12,11 @@ from beam_jobs.enrichment.rollups import rollup
 from beam_jobs.enrichment.tallies import Group, Reading, Tally
 from bridge import envelope
 from director.addressing import retry_filter
-from director.documents import load
+from director.documents.loading import load
+from director.provisioning.clients import Clients
+from director.provisioning.provisioner import Provisioner
 from director.resources.catalogue import providers, wanted
-from director.resources.clients import Clients
-from director.resources.provisioner import Provisioner
-from director.resources.retries import Retries
+from director.retries import Retries
 from localcloud.cloud import LocalCloud, in_thread
 
 ARCHITECTURE = Path(__file__).parents[3] / "examples" / "environment" / "architecture.yaml"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bridge.config import configuration
 from bridge.routes.cases import failures
-from director.documents import load
+from director.documents.loading import load
 from director.strict import parsed, read
 
 ENVIRONMENT = Path(__file__).parents[3] / "examples" / "environment"

@@ -1,0 +1,216 @@
+"""Who changed what, and how it ended: records that are only ever added, before the effect and after it.
+
+Each is a line of JSON in a file, if there is one, and a line of the log. No record holds a body, a header or a value
+of any configuration: only names, hashes and results.
+"""
+
+import errno
+import json
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from director.errors import Unavailable
+from director.safety.authentication import Identity
+from director.strict import Strict, printable
+
+IN_MEMORY = 10_000  # records
+MOST_READ = 20_000  # records looked at for one page
+BLOCK = 64 << 10  # bytes read at once, from the end
+
+log = logging.getLogger(__name__)
+
+
+class AuditUnavailable(Unavailable):
+    """What cannot be recorded is not done."""
+
+
+class Record(Strict):
+    """One line. `plan_hash` is the plan that was agreed on, `report_hash` what came of it."""
+
+    time: str
+    phase: Literal["intent", "outcome", "refusal"]
+    who: str
+    way: str
+    address: str
+    action: str
+    request_id: str
+    dataflow: str | None = None
+    service: str | None = None
+    operation: str | None = None
+    plan_hash: str | None = None
+    report_hash: str | None = None
+    result: str | None = None
+
+
+class Records(Protocol):
+    """Where lines are kept. `before` gives them from the newest, each with the mark that continues before it."""
+
+    def append(self, line: bytes) -> None: ...
+    def before(self, mark: int | None) -> Iterator[tuple[int, bytes]]: ...
+
+
+class MemoryRecords:
+    """The newest ones, as long as the process lives."""
+
+    def __init__(self, most: int = IN_MEMORY) -> None:
+        self._lines: deque[tuple[int, bytes]] = deque(maxlen=most)
+        self._written = 0
+        self._lock = threading.Lock()
+
+    def append(self, line: bytes) -> None:
+        with self._lock:
+            self._lines.append((self._written, line))
+            self._written += 1
+
+    def before(self, mark: int | None) -> Iterator[tuple[int, bytes]]:
+        with self._lock:
+            lines = list(self._lines)
+        return ((number, line) for number, line in reversed(lines) if mark is None or number < mark)
+
+
+class FileRecords:
+    """A file that nobody else may read, written through to the disk line by line."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises AuditUnavailable."""
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._end_half_line()
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def append(self, line: bytes) -> None:
+        with self._lock:
+            try:
+                self._end_half_line()
+                if os.write(self._file, line + b"\n") <= len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fdatasync(self._file)
+            except OSError as error:
+                raise _unwritable(self._path, error) from error
+
+    def before(self, mark: int | None) -> Iterator[tuple[int, bytes]]:
+        """Marks are places in the file. A line that was cut short by a crash is passed over."""
+        end = os.fstat(self._file).st_size if mark is None else min(mark, os.fstat(self._file).st_size)
+        rest = b""
+        while end > 0:
+            start = max(0, end - BLOCK)
+            block = os.pread(self._file, end - start, start) + rest
+            first = 0 if start == 0 else block.find(b"\n") + 1
+            if first == 0 and start > 0:
+                rest, end = block, start
+                continue
+            at = start + len(block)
+            for line in reversed(block[first:].splitlines(keepends=True)):
+                at -= len(line)
+                yield at, line.rstrip(b"\n")
+            rest, end = block[:first], start
+
+    def _end_half_line(self) -> None:
+        """What a crash or a full disk has cut short must not spoil the line after it."""
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")
+
+
+class Trail:
+    """One changing call, from its intent to its outcome, which is written once."""
+
+    def __init__(self, write: Callable[[Record], None], intent: Record) -> None:
+        self._write = write
+        self._intent = intent
+        self._lock = threading.Lock()
+        self.handed_over = False
+        self._ended = False
+
+    def end(self, result: str, **facts: str | None) -> None:
+        """The effect is there already: that it cannot be recorded is an error of the log and no more."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        outcome = self._intent.model_copy(update={"time": _now(), "phase": "outcome", "result": result, **facts})
+        try:
+            self._write(outcome)
+        except AuditUnavailable as error:
+            log.error("an outcome is not in the audit: %s: %s", printable(str(error)), _line(outcome).decode())
+
+
+class Audit:
+    """Writes and reads the records."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        log.setLevel(logging.INFO)  # these lines are wanted however quiet the rest is
+
+    def intent(self, identity: Identity, address: str, action: str, request_id: str, **facts: str | None) -> Trail:
+        """Raises AuditUnavailable; then the call must not be made."""
+        record = _record("intent", identity.name, identity.way, address, action, request_id, facts)
+        self._write(record)
+        return Trail(self._write, record)
+
+    def refusal(self, who: str, way: str, address: str, action: str, request_id: str, **facts: str | None) -> None:
+        """Somebody was turned away."""
+        try:
+            self._write(_record("refusal", who, way, address, action, request_id, facts))
+        except AuditUnavailable as error:
+            log.error("a refusal is not in the audit: %s", printable(str(error)))
+
+    def interrupted(self, who: str, action: str, request_id: str, **facts: str | None) -> None:
+        """The outcome that a process no longer could write. Raises AuditUnavailable."""
+        self._write(_record("outcome", who, "", "", action, request_id, {**facts, "result": "interrupted"}))
+
+    def page(self, mark: int | None, size: int, shown: Callable[[Record], bool]) -> tuple[list[Record], int | None]:
+        """The newest first, and the mark with which to go on, which may lead to an empty page."""
+        found: list[Record] = []
+        at = None
+        for read, (at, line) in enumerate(self._records.before(mark), 1):
+            record = _read(line)
+            if record is not None and shown(record):
+                found.append(record)
+            if len(found) == size or read == MOST_READ:
+                return found, at or None
+        return found, None
+
+    def _write(self, record: Record) -> None:
+        line = _line(record)
+        self._records.append(line)
+        log.info("%s", line.decode())
+
+
+def _record(
+    phase: Literal["intent", "outcome", "refusal"], who: str, way: str, address: str, action: str, request_id: str,
+    facts: Mapping[str, Any],
+) -> Record:  # fmt: skip
+    return Record(
+        time=_now(), phase=phase, who=who, way=way, address=address, action=action, request_id=request_id, **facts
+    )
+
+
+def _line(record: Record) -> bytes:
+    return record.model_dump_json(exclude_none=True).encode()
+
+
+def _read(line: bytes) -> Record | None:
+    try:
+        return Record.model_validate(json.loads(line))
+    except ValueError:
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _unwritable(path: Path, error: OSError) -> AuditUnavailable:
+    return AuditUnavailable(
+        f"the audit {path} cannot be written ({error.strerror}); free the disk or name another file"
+    )
