@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, g
 
 from pydantic import AfterValidator
 
+from director import starting
 from director.client import DirectorClient
 from director.strict import DocumentError, Problem, Source, Strict, check, parsed, read
 
@@ -41,10 +42,11 @@ C = TypeVar("C", bound=JobConfig)
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[C]):
-    """A job's config, and the flags that are none of its fields."""
+    """A job's config, and the flags that are none of its fields; `remark` where the director did not give it."""
 
     config: C
     rest: list[str]
+    remark: str | None = None
 
 
 def parse_flags(argv: Sequence[str], model: type[C], job: str) -> Parsed[C]:
@@ -55,25 +57,29 @@ def parse_flags(argv: Sequence[str], model: type[C], job: str) -> Parsed[C]:
     where.add_argument("--config", type=Path, help="a YAML file with the configuration, instead of a director")
     parser.add_argument("--dataflow", default="environment", help="the dataflow this job serves")
     parser.add_argument("--service", default=job, help="this job's name in the dataflow")
+    starting.add_arguments(parser)
     fields = parser.add_argument_group("configuration")
     for name, info in model.model_fields.items():
         fields.add_argument(f"--{name}", help=info.description, metavar=name.upper())
     given, rest = parser.parse_known_args(list(argv))
     flags = {name: getattr(given, name) for name in model.model_fields if getattr(given, name) is not None}
-    source = _document(given)
+    source, remark = _document(given)
     if isinstance(source.data, dict):
         source.data.update({name: _value(name, text, model) for name, text in flags.items()})
     config, problems = check(source, model)
     if config is None or problems:
         raise DocumentError(problems)
-    return Parsed(config, rest)
+    return Parsed(config, rest, remark)
 
 
-def _document(given: argparse.Namespace) -> Source:
+def _document(given: argparse.Namespace) -> tuple[Source, str | None]:
+    """With what should be known of where it is from."""
     if given.director_url:
-        answer = DirectorClient(given.director_url).register(given.dataflow, given.service)
-        return parsed(answer.config, f"{given.director_url}: {given.service}")
-    return read(given.config) if given.config else parsed({}, "flags")
+        client, ways = DirectorClient(given.director_url), starting.ways(given)
+        started = starting.start(client, given.dataflow, given.service, ways)
+        return started.source, started.remark
+    starting.check_unused(given)
+    return (read(given.config) if given.config else parsed({}, "flags")), None
 
 
 def _value(name: str, text: str, model: type[JobConfig]) -> Any:

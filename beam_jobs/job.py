@@ -47,7 +47,7 @@ def main(job: Job[Any], argv: Sequence[str] | None = None) -> int:
         parsed = parse_flags(sys.argv[1:] if argv is None else argv, job.config, job.name)
         if any(flag.split("=")[0] == "--runner" for flag in parsed.rest):
             return _on_beam(job, parsed.config, parsed.rest)
-        return _embedded(job, parsed.config, parsed.rest)
+        return _embedded(job, parsed.config, parsed.rest, parsed.remark)
     except (DocumentError, DirectorError, OSError) as error:
         sys.stderr.write(f"{error}\n" if isinstance(error, DocumentError) else f"{job.name}: {error}\n")
         return 2
@@ -76,7 +76,7 @@ def _until_stopped(result: Any) -> int:
     return 0 if stop.is_set() else 1
 
 
-def _embedded(job: Job[C], config: C, flags: Sequence[str]) -> int:
+def _embedded(job: Job[C], config: C, flags: Sequence[str], remark: str | None) -> int:
     given = _engine_flags(job, flags)
     graph = Graph(job.name, lambda pipeline, edges: job.build(pipeline, config, edges))
     pubsub = channel("pubsub")
@@ -96,6 +96,7 @@ def _embedded(job: Job[C], config: C, flags: Sequence[str]) -> int:
         live=lambda: None if thread.is_alive() else "the engine's thread is dead",
         ready=lambda: progress.problem,
         registry=progress.registry,
+        remark=lambda: remark,
     )
     stop = _stop_signal()
     health.start()

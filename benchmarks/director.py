@@ -26,7 +26,7 @@ from director.service import Director
 from localcloud.cloud import LocalCloud, in_thread
 from localcloud.faults import Fault
 
-SIZES = (10, 100, 1_000)
+SIZES = (10, 100, 1_000, 5_000)
 FLOW = "many"
 NUMBERS = itertools.count(1)
 WORKERS, DELAYED, DELAY = (1, 8), 100, 0.02
@@ -42,12 +42,14 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _bars(rows: Rows) -> list[Bar]:
-    largest, smaller = rows[f"{SIZES[-1]} resources"], rows[f"{SIZES[-2]} resources"]
+    small, middle, large = (rows[f"{size} resources"] for size in SIZES[1:])
     one, eight = (rows[f"{DELAYED} resources, {count} workers"]["apply s"] for count in WORKERS)
     return [
-        Bar("calls for a plan of 1,000", largest["plan calls"], 10, at_most=True),
-        Bar("seconds of a plan, 1,000 over 100", largest["plan s"] / smaller["plan s"], 15, at_most=True),
-        Bar("seconds of an apply, 1,000 over 100", largest["apply s"] / smaller["apply s"], 15, at_most=True),
+        Bar("calls for a plan of 5,000", large["plan calls"], 20, at_most=True),
+        Bar("seconds of a plan, 1,000 over 100", middle["plan s"] / small["plan s"], 15, at_most=True),
+        Bar("seconds of a plan, 5,000 over 1,000", large["plan s"] / middle["plan s"], 7.5, at_most=True),
+        Bar("seconds of an apply, 1,000 over 100", middle["apply s"] / small["apply s"], 15, at_most=True),
+        Bar("seconds of an apply, 5,000 over 1,000", large["apply s"] / middle["apply s"], 7.5, at_most=True),
         Bar("apply with 8 workers over 1", one / eight, 5),
     ]
 
@@ -85,7 +87,7 @@ def _director(size: int, workers: int) -> Iterator[Director]:
         blueprint = _blueprint(Path(folder), size)
         ledger = FileLedger(Path(folder) / "journal")
         with Clients.open(blueprint.architecture.project_id) as clients:
-            yield Director(blueprint, providers(clients, blueprint), Retries(), workers, ledger)
+            yield Director(blueprint, partial(providers, clients), Retries(), workers, ledger)
         ledger.close()
 
 

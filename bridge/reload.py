@@ -1,7 +1,8 @@
 """A new configuration while messages flow: validated whole, then used; one that cannot be used changes nothing.
 
-Looked for at SIGHUP and at intervals, on a thread of its own. The session stays: only subscriptions that differ are
-made or ended. What belongs to the session itself needs a restart, and a document that changes it is refused.
+Looked for at SIGHUP, when the director tells of one, and at intervals, on a thread of its own. The session stays: only
+subscriptions that differ are made or ended. What belongs to the session itself needs a restart, and a document that
+changes it is refused.
 """
 
 import logging
@@ -32,23 +33,32 @@ class Reload:
         self._use = use
         self._reloads = metrics.reloads
         self._away = False
-        self._asked = threading.Event()
+        self._woken = threading.Event()
+        self._asked = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
         self.refused: str | None = None
         metrics.gauge("config_rejected", "1 while the newest configuration is refused.", lambda: bool(self.refused))
 
+    @property
+    def remark(self) -> str | None:
+        """What somebody should know of the configuration in force, without its words."""
+        return self.refused or self._origin.remark
+
     def start(self) -> None:
         self._thread.start()
+        self._origin.watch(self._woken.set)
 
     def now(self) -> None:
         """Reads the configuration again, changed or not, soon."""
-        self._asked.set()
+        self._asked = True
+        self._woken.set()
 
     def stop(self) -> None:
         """Does not wait for a director that takes its time."""
         self._stopping = True
-        self._asked.set()
+        self._origin.close()
+        self._woken.set()
         self._thread.join(timeout=1.0)
 
     @property
@@ -57,8 +67,9 @@ class Reload:
 
     def _run(self) -> None:
         while not self._stopping:
-            asked = self._asked.wait(self._origin.seconds)
-            self._asked.clear()
+            self._woken.wait(self._origin.seconds)
+            self._woken.clear()
+            asked, self._asked = self._asked, False
             if not self._stopping:
                 self._look(asked)
 

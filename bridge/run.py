@@ -87,7 +87,7 @@ class Bridge:
             ready=self._vitals.not_ready,
             registry=self._metrics.registry,
             host=arguments.health_host,
-            remark=lambda: self._reload.refused,
+            remark=lambda: self._reload.remark,
         )
         self._show(window)
         self._reporter = self._reporter_to(arguments.monitoring_project, arguments.dataflow)

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import asdict
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -16,18 +17,22 @@ from flask import Flask
 from director.documents.loading import Blueprint, load
 from director.errors import Busy, Misconfigured
 from director.exits import OK, exit_code
+from director.iam.iam import Iam
+from director.iam.rights import Rights
 from director.ledger.file import FileLedger
 from director.ledger.firestore import FirestoreLedger
 from director.ledger.ledger import Ledger, Record
 from director.provisioning import plan_document as plans
 from director.provisioning.clients import Clients, check_environment
+from director.provisioning.outcomes import Outcome, Report
 from director.provisioning.plan_document import PlanDocument
-from director.provisioning.provisioner import Outcome
 from director.resources.catalogue import providers
 from director.rest import access, server
 from director.rest.app import LOOPBACK_HOSTS, close, create_app
 from director.retries import Retries
+from director.served import Served, renewal, served
 from director.service import Director
+from director.serving import accompany
 from director.strict import printable
 
 T = TypeVar("T")
@@ -75,24 +80,17 @@ def drift(arguments: Namespace) -> bool:
 
 def teardown(arguments: Namespace) -> bool:
     """False where something has to be confirmed first, or could not be deleted."""
-    confirmed = frozenset(arguments.force_data_loss)
+    part = {"service": arguments.service, "resource": arguments.resource}
     with _director(arguments, journaled=True) as director:
-        names = [(arguments.dataflow, None)] if arguments.plan is None else _agreed(director, arguments, "teardown")
-        [(name, agreed)] = names
-        planned = director.teardown_plan(name, arguments.service, arguments.resource)
-        if arguments.dry_run:
-            _write([planned], arguments)
-            return True
-        if agreed is None and not arguments.yes:
-            _write([planned], arguments)
-            _ask(name)
-            agreed = planned.hash
-        report = _patiently(
-            lambda: director.teardown(
-                name, agreed, confirmed, _told, service=arguments.service, resource=arguments.resource
-            )
-        )
-    return all(outcome.good for outcome in report)
+        planned = director.teardown_plan(arguments.dataflow, **part)
+        return _deleted(director, arguments, planned, partial(director.teardown, **part))
+
+
+def rollback(arguments: Namespace) -> bool:
+    """False as for a teardown."""
+    with _director(arguments, journaled=True) as director:
+        planned = director.rollback_plan(arguments.dataflow)
+        return _deleted(director, arguments, planned, director.rollback)
 
 
 def history(arguments: Namespace) -> bool:
@@ -107,34 +105,58 @@ def history(arguments: Namespace) -> bool:
 
 
 def serve(arguments: Namespace) -> bool:
-    blueprint = load(arguments.architecture)
-    access.check(arguments, blueprint.architecture)
+    begun = served(arguments)
+    access.check(arguments, begun.blueprint.architecture)
     with server.listening_socket(arguments.host, arguments.port) as bound:
         check_environment()
-        if arguments.apply and not _applied(arguments):
+        if arguments.apply and not _applied(arguments, begun.blueprint):
             _say("director: not started, since the architecture could not be applied (see above)", sys.stderr)
             return False
-        server.serve(bound, lambda stopping: _application(blueprint, arguments, stopping), close)
+        server.serve(bound, lambda stopping: _application(begun, arguments, stopping), close)
     return True
 
 
 @contextmanager
 def _director(arguments: Namespace, journaled: bool = False) -> Iterator[Director]:
     """What only looks at Google needs no journal."""
-    blueprint = load(arguments.file)
+    known: Blueprint | None = getattr(arguments, "blueprint", None)
+    blueprint = known or load(arguments.file, arguments.environment)
     with Clients.open(blueprint.architecture.project_id) as clients:
+        rights = _entitled(arguments, clients)
         if not journaled:
             with closing(FileLedger()) as unused:
-                yield Director(blueprint, providers(clients, blueprint), Retries(), ledger=unused)
+                yield Director(blueprint, partial(providers, clients), Retries(), ledger=unused, rights=rights)
             return
         ledger = _ledger(arguments, clients)
         yield Director(
             blueprint,
-            providers(clients, blueprint),
+            partial(providers, clients),
             Retries(),
             ledger=ledger,
             lease_seconds=arguments.lease_seconds,
+            rights=rights,
         )
+
+
+def _deleted(director: Director, arguments: Namespace, planned: PlanDocument, act: Callable[..., Report]) -> bool:
+    """Shows the plan and asks, unless that is declined; `act` takes what was agreed to."""
+    agreed = None
+    if arguments.plan is not None:
+        [(_, agreed)] = _agreed(director, arguments, planned.purpose)
+    if arguments.dry_run:
+        _write([planned], arguments)
+        return True
+    if agreed is None and not arguments.yes:
+        _write([planned], arguments)
+        _ask(arguments.dataflow)
+        agreed = planned.hash
+    confirmed = frozenset(arguments.force_data_loss)
+    return all(outcome.good for outcome in _patiently(lambda: act(planned.dataflow, agreed, confirmed, _told)))
+
+
+def _entitled(arguments: Namespace, clients: Clients) -> Callable[[Blueprint], Rights] | None:
+    """None without --grants."""
+    return (lambda blueprint: Rights(Iam.open(blueprint, clients))) if getattr(arguments, "grants", False) else None
 
 
 def _ledger(arguments: Namespace, clients: Clients) -> Ledger:
@@ -237,34 +259,41 @@ def _line(record: Record) -> str:
     return f"{record.at} {record.who} {record.phase:9} {record.action} {record.kind} {record.name}{detail}"
 
 
-def _applied(arguments: Namespace) -> bool:
+def _applied(arguments: Namespace, blueprint: Blueprint) -> bool:
     """Applies in a child that is forked for it: gRPC must not be awake in a process that forks again later."""
-    child = get_context("fork").Process(target=_apply_and_exit, args=(arguments,))
+    child = get_context("fork").Process(target=_apply_and_exit, args=(arguments, blueprint))
     child.start()
     child.join()
     return child.exitcode == OK
 
 
-def _apply_and_exit(arguments: Namespace) -> None:
+def _apply_and_exit(arguments: Namespace, blueprint: Blueprint) -> None:
     """The report goes to standard error: standard output is for the line that says where the server is."""
     given = Namespace(**vars(arguments))
-    given.file, given.dataflow, given.plan, given.adopt = arguments.architecture, None, None, False
+    given.blueprint, given.dataflow, given.plan, given.adopt = blueprint, None, None, False
     given.service = given.resource = None
     with redirect_stdout(sys.stderr):
         sys.exit(exit_code(lambda: apply(given)))
 
 
-def _application(blueprint: Blueprint, arguments: Namespace, stopping: Callable[[], bool]) -> Flask:
+def _application(begun: Served, arguments: Namespace, stopping: Callable[[], bool]) -> Flask:
+    blueprint = begun.blueprint
     clients = Clients.open(blueprint.architecture.project_id)
     director = Director(
         blueprint,
-        providers(clients, blueprint),
+        partial(providers, clients),
         Retries(),
         ledger=_ledger(arguments, clients),
         lease_seconds=arguments.lease_seconds,
+        rights=_entitled(arguments, clients),
     )
     hosts = (*LOOPBACK_HOSTS, arguments.host) if arguments.auth == "none" else None
-    return create_app(director, hosts, access.safety(arguments, blueprint.architecture), stopping)
+    safety = access.safety(arguments, blueprint.architecture, lambda: clients.firestore)
+    followed = renewal(begun, arguments, director.renew)
+    app = create_app(director, hosts, safety, stopping, renewal=followed)
+    followed.start()
+    accompany(app, arguments, clients, blueprint.architecture)
+    return app
 
 
 def _print(text: str) -> None:

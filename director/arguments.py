@@ -1,6 +1,7 @@
 """The options of the commands that look at resources or change them, the same behind both command lines. Light."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ def plan(parser: argparse.ArgumentParser) -> None:
     _part(parser)
     parser.add_argument("--json", action="store_true", help="print the plans as JSON")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the plans there too, for apply --plan")
+    grants(parser)
 
 
 def apply(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +24,13 @@ def apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adopt", action="store_true", help="count what is ours as made by us, where the journal does not know it"
     )
+    grants(parser)
     journal(parser)
 
 
 def verify(parser: argparse.ArgumentParser) -> None:
     _document(parser)
+    grants(parser)
 
 
 def drift(parser: argparse.ArgumentParser) -> None:
@@ -36,11 +40,22 @@ def drift(parser: argparse.ArgumentParser) -> None:
 
 
 def teardown(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path)
+    document(parser)
     parser.add_argument("--dataflow", required=True)
     _part(parser)
+    _deleting(parser)
+
+
+def rollback(parser: argparse.ArgumentParser) -> None:
+    document(parser)
+    parser.add_argument("--dataflow", required=True)
+    parser.set_defaults(service=None, resource=None)
+    _deleting(parser)
+
+
+def _deleting(parser: argparse.ArgumentParser) -> None:
     _agreed(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print what would be deleted; changes nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done; changes nothing")
     parser.add_argument("--out", type=Path, metavar="FILE", help="with --dry-run, write the plan there too")
     parser.add_argument("--yes", action="store_true", help="do not ask; data needs --force-data-loss all the same")
     parser.add_argument(
@@ -50,14 +65,20 @@ def teardown(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="delete this resource with the data in it; for each one, by name",
     )
+    grants(parser)
     journal(parser)
 
 
 def history(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path)
+    document(parser)
     parser.add_argument("--dataflow", help="only this one (default: all)")
     parser.add_argument("--json", action="store_true", help="print it as JSON lines")
     journal(parser)
+
+
+def grants(parser: argparse.ArgumentParser) -> None:
+    about = "also the rights that the links ask for, each before what needs it (default: resources alone)"
+    parser.add_argument("--grants", action="store_true", help=about)
 
 
 def journal(parser: argparse.ArgumentParser) -> None:
@@ -85,12 +106,25 @@ COMMANDS: dict[str, tuple[str, Fill]] = {
     "verify": ("print what is not as a document wants it; changes nothing", verify),
     "drift": ("print each field that is not as a document wants it, and what moved; changes nothing", drift),
     "teardown": ("delete what was made for a dataflow, unless it is protected or holds data", teardown),
+    "rollback": ("bring back what was last applied whole, and delete what was made since", rollback),
     "history": ("print what was intended and what came of it", history),
 }
 
 
-def _document(parser: argparse.ArgumentParser) -> None:
+def document(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path)
+    environment(parser)
+
+
+def environment(parser: argparse.ArgumentParser) -> None:
+    """For every command that takes a document."""
+    default = os.environ.get("DIRECTOR_ENVIRONMENT") or None
+    about = "the deployment environment of the document to take (default: DIRECTOR_ENVIRONMENT, or the document's own)"
+    parser.add_argument("--environment", default=default, metavar="NAME", help=about)
+
+
+def _document(parser: argparse.ArgumentParser) -> None:
+    document(parser)
     parser.add_argument("--dataflow", help="only this one (default: all)")
 
 

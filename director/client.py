@@ -11,8 +11,8 @@ import ipaddress
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -21,6 +21,8 @@ import requests
 from director import bearer
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0  # seconds
+NOT_MODIFIED = 304
+ARCHITECTURE = "/v1/architecture"
 
 
 class DirectorError(Exception):
@@ -47,12 +49,13 @@ class DirectorRefused(DirectorError):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One service's own: `config` is for it to parse."""
+    """One service's own: `config` is for it to parse, `environment` are variables, DIRECTOR_URL among them."""
 
     project: str
     dataflow: str
     service: str
     config: Mapping[str, Any]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class DirectorClient:
@@ -89,8 +92,45 @@ class DirectorClient:
         """
         return self._configuration("POST", f"{_service(dataflow, service)}:verify", patient=True)
 
+    def watch(self, dataflow: str, service: str, wait: float = 30.0) -> Iterator[Configuration]:
+        """The configuration now, and each other one within about a second of its coming into force; without end.
+
+        Raises DirectorUnavailable, and DirectorRefused: `bad_request` is said by a director that is too old for it.
+        """
+        path = f"{_service(dataflow, service)}/config?{urlencode({'wait': wait})}"
+        known: dict[str, str] = {}
+        while True:
+            began = self._clock()
+            response = self._send("GET", path, wait + self._timeout, None, known)
+            if response.status_code != NOT_MODIFIED:
+                yield self._read_configuration(self._taken(response))
+                known = {"If-None-Match": response.headers.get("ETag", "")}
+            soon = began + 1.0 - self._clock()
+            later = _seconds(response.headers.get("Retry-After")) * (0.5 + self._random())
+            self._sleep(max(0.0, soon, later))
+
+    def architecture(self, version: int | None = None) -> Mapping[str, Any]:
+        """`version` and `files`: of the current one unless a number is given."""
+        return self._ask("GET", ARCHITECTURE if version is None else f"{ARCHITECTURE}/versions/{version}")
+
+    def versions(self, before: int | None = None, size: int = 100) -> Sequence[Mapping[str, Any]]:
+        """The newest first, of those before a number."""
+        asked = {"page_size": size} | ({} if before is None else {"page_token": before})
+        found: Sequence[Mapping[str, Any]] = self._ask("GET", f"{ARCHITECTURE}/versions?{urlencode(asked)}")["versions"]
+        return found
+
+    def add_version(self, hub: str, files: Mapping[str, str], expected: int, comment: str = "") -> Mapping[str, Any]:
+        """`version`: the one that is current now. Raises DirectorRefused: `conflict` where `expected` was not."""
+        body = {"hub": hub, "files": dict(files), "comment": comment}
+        return self._ask("POST", ARCHITECTURE, body=body, headers={"If-Match": f'"{expected}"'})
+
+    def restore_version(self, version: int, expected: int, comment: str = "") -> Mapping[str, Any]:
+        """The same with the texts of an old version."""
+        body = {"version": version, "comment": comment}
+        return self._ask("POST", f"{ARCHITECTURE}:rollback", body=body, headers={"If-Match": f'"{expected}"'})
+
     def plan(self, dataflow: str, purpose: str = "apply") -> Mapping[str, Any]:
-        """`changes`: what an apply or a teardown would do; `hash`. Raises DirectorUnavailable, DirectorRefused."""
+        """`changes`: what that would do (apply, teardown or rollback); `hash`. Raises as the others."""
         return self._ask("POST", f"{_dataflow(dataflow)}:plan", body={} if purpose == "apply" else {"purpose": purpose})
 
     def apply(self, dataflow: str, plan_hash: str | None = None) -> Mapping[str, Any]:
@@ -104,10 +144,20 @@ class DirectorClient:
         """Deletes what that plan has shown; with its data, what is `confirmed` by name. Raises as `apply` does."""
         return self._operate(f"{_dataflow(dataflow)}:teardown", {"plan_hash": plan_hash, "confirmed": list(confirmed)})
 
+    def rollback(self, dataflow: str, plan_hash: str, confirmed: Iterable[str] = ()) -> Mapping[str, Any]:
+        """Brings back what was last applied whole, as that plan has shown it. Raises as `apply` does."""
+        return self._operate(f"{_dataflow(dataflow)}:rollback", {"plan_hash": plan_hash, "confirmed": list(confirmed)})
+
     def operation(self, operation: str, wait: float = 0.0) -> Mapping[str, Any]:
         """What became of it so far; waits up to `wait` seconds (at most 30) for its end."""
         path = f"/v1/operations/{quote(operation, safe='')}"
         return self._ask("GET", f"{path}:wait?{urlencode({'timeout': wait})}" if wait else path, timeout=60.0)
+
+    def operations_of(self, request_id: str) -> Sequence[Mapping[str, Any]]:
+        """Those of one call, or of one command by its id, the newest first."""
+        answer = self._ask("GET", f"/v1/operations?{urlencode({'request_id': request_id})}")
+        found = answer.get("operations")
+        return found if isinstance(found, list) else []
 
     def cancel(self, operation: str) -> Mapping[str, Any]:
         """Ends it after the resources it is at."""
@@ -118,9 +168,14 @@ class DirectorClient:
         return self._ask("POST", f"{_dataflow(dataflow)}:verify")
 
     def _configuration(self, method: str, path: str, patient: bool) -> Configuration:
-        answer = self._ask(method, path, patient=patient)
+        return self._read_configuration(self._ask(method, path, patient=patient))
+
+    def _read_configuration(self, answer: Mapping[str, Any]) -> Configuration:
         try:
-            return Configuration(answer["project"], answer["dataflow"], answer["service"], dict(answer["config"]))
+            environment = {"DIRECTOR_URL": self._url, **answer.get("environment", {})}  # older directors have none
+            return Configuration(
+                answer["project"], answer["dataflow"], answer["service"], dict(answer["config"]), environment
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise DirectorUnavailable(f"{self._url} answers, but not as a director does; check the address") from error
 
@@ -157,8 +212,18 @@ class DirectorClient:
         body: Mapping[str, Any] | None,
         headers: Mapping[str, str] | None,
     ) -> Mapping[str, Any]:
+        return self._taken(self._send(method, path, timeout, body, headers))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        timeout: float,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> requests.Response:
         try:
-            response = self._session.request(
+            return self._session.request(
                 method,
                 f"{self._url}{path}",
                 json=body or None,
@@ -171,6 +236,8 @@ class DirectorClient:
                 f"the director at {self._url} does not answer ({type(error).__name__}); start it, or check the address"
             )
             raise DirectorUnavailable(message) from error
+
+    def _taken(self, response: requests.Response) -> Mapping[str, Any]:
         answer = _object(response)
         if response.status_code in (200, 202) and answer is not None:
             return answer
@@ -186,6 +253,10 @@ class DirectorClient:
         except OSError as error:
             raise DirectorUnavailable(f"no token to show to the director at {self._url}: {error}") from error
         return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isascii() and text.isdigit() else 0.0
 
 
 def _may_pass(error: DirectorError, patient: bool) -> bool:

@@ -50,11 +50,11 @@ class Tree:
 
 
 def read_text(path: Path) -> str:
-    """The file as text. Raises Unreadable for what is not UTF-8 or too large, OSError for what cannot be opened."""
+    """The file as text, as it is. Raises Unreadable for what is not UTF-8, OSError for what cannot be opened."""
     with path.open("rb") as file:
         content = file.read(LARGEST_DOCUMENT + 1)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         if len(content) > LARGEST_DOCUMENT:
             return " " * len(content)  # cut within a character: let the size be what is wrong

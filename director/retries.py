@@ -45,6 +45,7 @@ class Retries:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
+    passing: Callable[[Exception], bool] = transient
 
     def call(self, action: Callable[[], T]) -> T:
         """What `action` returns. Raises its error when that cannot pass, or did not in time."""
@@ -54,7 +55,7 @@ class Retries:
                 return action()
             except Exception as error:
                 pause = self.pause(attempt)
-                if not transient(error) or attempt + 1 >= self.attempts or self.clock() + pause > end:
+                if not self.passing(error) or attempt + 1 >= self.attempts or self.clock() + pause > end:
                     raise
             self.sleep(pause)
         raise AssertionError("unreachable: the loop has no end of its own")

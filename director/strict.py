@@ -16,7 +16,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from director.shapes import known_keys
 __all__ = [
     "DocumentError",
     "Duration",
+    "Graft",
     "Problem",
     "Source",
     "Strict",
@@ -83,25 +84,42 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document as written: its data, and where each part of it stands."""
+    """A document as written: its data, and where each part of it stands.
+
+    Parts of a composed document stand elsewhere: `grafts` say where, by the part's location in the whole.
+    """
 
     name: str
     tree: Tree
+    grafts: Mapping[Location, "Graft"] = field(default_factory=dict)
 
     @property
     def data(self) -> Any:
         return self.tree.data
+
+    def at(self, location: Location) -> "Graft":
+        """Where what is at `location` was written: the document itself, and the location in that."""
+        for length in range(len(location), -1, -1):
+            graft = self.grafts.get(location[:length])
+            if graft is not None:
+                return Graft(graft.source, (*graft.location, *location[length:]))
+        return Graft(self, location)
 
     def faults(self) -> list[Problem]:
         """What could not be taken of the text itself."""
         return [Problem(self.name, *place, spelled(location), why) for location, place, why in self.tree.faults]
 
     def problem(self, location: Location, message: str, at_key: bool = False) -> Problem:
-        line, column = self._place(location, at_key)
-        return Problem(self.name, line, column, spelled(location), message)
+        """`location` is that in the whole; the problem names the document and the path where it is to be mended."""
+        there = self.at(location)
+        if at_key and not there.location and location:  # a key stands where it is given a document, not in that
+            there = self.at(location[:-1])
+            there = Graft(there.source, (*there.location, location[-1]))
+        line, column = there.source.place(there.location, at_key)
+        return Problem(there.source.name, line, column, spelled(there.location), message)
 
-    def _place(self, location: Location, at_key: bool) -> Place:
-        """Where `location` is written, or the nearest part around it that is."""
+    def place(self, location: Location, at_key: bool = False) -> Place:
+        """Where `location` stands in this very document, or the nearest part around it that does."""
         first, second = (self.tree.keys, self.tree.values) if at_key else (self.tree.values, self.tree.keys)
         for length in range(len(location), -1, -1):
             part = location[:length]
@@ -109,6 +127,14 @@ class Source:
                 return first.get(part) or second[part]
             first, second = self.tree.keys, self.tree.values
         return (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Graft:
+    """A place in a document, from where a part of another was taken."""
+
+    source: Source
+    location: Location = ()
 
 
 def load(path_or_text: Path | str, model: type[M]) -> M:
@@ -133,9 +159,13 @@ def parsed(mapping: Mapping[str, Any], source: str) -> Source:
     return Source(source, Tree(copy.deepcopy(dict(mapping))))
 
 
-def read(path_or_text: Path | str) -> Source:
-    """The document unchecked. Raises DocumentError where it cannot be read as one YAML document."""
-    name = str(path_or_text) if isinstance(path_or_text, Path) else "<text>"
+def read(path_or_text: Path | str, name: str | None = None) -> Source:
+    """The document unchecked; `name` is what problems call it.
+
+    Raises DocumentError where it cannot be read as one YAML document.
+    """
+    if name is None:
+        name = str(path_or_text) if isinstance(path_or_text, Path) else "<text>"
     try:
         text = read_text(path_or_text) if isinstance(path_or_text, Path) else path_or_text
         return Source(name, tree(text))
@@ -200,7 +230,9 @@ def _described(detail: ErrorDetails, source: Source, model: type[BaseModel]) -> 
     location, value = _located(detail["loc"], source.data)
     kind = detail["type"]
     if kind == "extra_forbidden":
-        known = known_keys(model, location[:-1]) - _keys(_located(location[:-1], source.data)[1])
+        known = known_keys(model, location[:-1])
+        if location not in source.grafts:  # what lies over another document may repeat its keys
+            known -= _keys(_located(location[:-1], source.data)[1])
         return source.problem(location, f"unknown key; {similar(str(location[-1]), known)}", at_key=True)
     if kind == "missing":
         missing = (*location, str(detail["loc"][-1]))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -13,18 +13,24 @@ from typing import Protocol
 import grpc
 from aiohttp import web
 
+from localcloud.accounts import Accounts
 from localcloud.bigquery.service import BigQuery
 from localcloud.clock import Clock
 from localcloud.control import Control
+from localcloud.dataflow.launching import Launcher
+from localcloud.dataflow.service import Dataflow
 from localcloud.faults import Faults
 from localcloud.firestore.service import Firestore
 from localcloud.monitoring.service import Monitoring
+from localcloud.operations import Operations
 from localcloud.projects import Projects
 from localcloud.pubsub.exports.destinations import Destinations
 from localcloud.pubsub.exports.over_http import Http, HttpBuckets, HttpTables
 from localcloud.pubsub.service import PubSub
 from localcloud.rest import RestService
 from localcloud.rpc import RpcService
+from localcloud.run.service import CloudRun
+from localcloud.scheduler.service import Scheduler
 from localcloud.secrets import SecretManager
 from localcloud.storage.service import Storage
 
@@ -45,11 +51,15 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`data` keeps state over restarts, kill -9 included; without it state is in memory. Port 0 takes a free one."""
+    """`data` keeps state over restarts, kill -9 included; without it state is in memory. Port 0 takes a free one.
+
+    `launcher` makes, for a cloud, what runs the jobs that Dataflow launches; without it they run in name only.
+    """
 
     grpc_port: int = 0
     http_port: int = 0
     data: Path | None = None
+    launcher: "Callable[[LocalCloud], Launcher] | None" = None
 
 
 class LocalCloud:
@@ -59,15 +69,20 @@ class LocalCloud:
         self._options = options
         self.clock = Clock()
         self.faults = Faults()
+        self.operations = Operations(self.faults)  # of all services that have some
         data = options.data
         here = Http(lambda: self.http_address)
         destinations = Destinations(HttpTables(here), HttpBuckets(here))
         self.pubsub = PubSub(self.clock, self.faults, data and data / "pubsub", destinations)
-        self.firestore = Firestore(self.clock, self.faults, data and data / "firestore")
+        self.firestore = Firestore(self.clock, self.faults, self.operations, data and data / "firestore")
         self.storage = Storage(self.clock, self.faults, data and data / "storage")
         self.bigquery = BigQuery(self.clock, self.faults, data and data / "bigquery")
         self.secrets = SecretManager(self.clock, self.faults, data and data / "secrets")
         self.monitoring = Monitoring(self.clock, self.faults)
+        self.cloud_run = CloudRun(self.clock, self.faults, self.operations)
+        self.dataflow = Dataflow(self.clock, self.faults, options.launcher and options.launcher(self))
+        self.scheduler = Scheduler(self.clock, self.faults, lambda: self.grpc_address)
+        self.accounts = Accounts(self.faults)
         self.projects = Projects(self.faults)
         self._services: list[Service] = [
             self.pubsub,
@@ -76,6 +91,11 @@ class LocalCloud:
             self.bigquery,
             self.secrets,
             self.monitoring,
+            self.operations,
+            self.cloud_run,
+            self.dataflow,
+            self.scheduler,
+            self.accounts,
             self.projects,
         ]
         self.grpc_address = self.http_address = ""

@@ -1,7 +1,6 @@
-"""Projects, as far as their policies go: Resource Manager v3, and of IAM v1 the policies of service accounts.
+"""Projects, as far as their policies go: Resource Manager v3. Every project exists.
 
-Every project exists, and every service account. Sources: https://cloud.google.com/resource-manager/reference/rest/v3
-and https://cloud.google.com/iam/docs/reference/rest
+Source: https://cloud.google.com/resource-manager/reference/rest/v3
 """
 
 from collections.abc import Sequence
@@ -16,15 +15,11 @@ from localcloud.rpc import RpcService
 from localcloud.storage.resources import project_number
 
 PROJECT = "/v3/projects/{project:[^/:]+}"
-ACCOUNT = "/v1/projects/{project:[^/:]+}/serviceAccounts/{account:[^/:]+}"
 OF_PROJECTS = {  # and of the permissions on what is in a project, those that are granted on it
     *(f"resourcemanager.projects.{verb}" for verb in ("get", "getIamPolicy", "setIamPolicy", "update")),
     *(f"datastore.entities.{verb}" for verb in ("create", "delete", "get", "list", "update")),
     *(f"pubsub.subscriptions.{verb}" for verb in ("consume", "create", "delete")),
     "bigquery.jobs.create",
-}
-OF_ACCOUNTS = {
-    f"iam.serviceAccounts.{verb}" for verb in ("actAs", "get", "getAccessToken", "getIamPolicy", "setIamPolicy")
 }
 
 
@@ -55,38 +50,15 @@ class ProjectRoutes(RestService):
 
     @route("*", "/v3/{rest:.*}", "unsupported")
     async def refuse(self, request: web.Request) -> web.Response:
-        raise _unsupported("Resource Manager", request)
-
-
-class ServiceAccountRoutes(RestService):
-    short = "iam"
-
-    def __init__(self, faults: Faults) -> None:
-        super().__init__(faults)
-        self._policies = Policies(named=True)
-
-    @route("POST", f"{ACCOUNT}:getIamPolicy", "serviceAccounts.getIamPolicy")
-    async def get_policy(self, request: web.Request) -> web.Response:
-        return await policy_doors.got(self._policies, request.match_info["account"], request)
-
-    @route("POST", f"{ACCOUNT}:setIamPolicy", "serviceAccounts.setIamPolicy")
-    async def set_policy(self, request: web.Request) -> web.Response:
-        return await policy_doors.put(self._policies, request.match_info["account"], request)
-
-    @route("POST", f"{ACCOUNT}:testIamPermissions", "serviceAccounts.testIamPermissions")
-    async def test_permissions(self, request: web.Request) -> web.Response:
-        return await policy_doors.tested(self.faults, request.match_info["account"], OF_ACCOUNTS, request)
-
-    @route("*", "/v1/{rest:.*}", "unsupported")
-    async def refuse(self, request: web.Request) -> web.Response:
-        raise _unsupported("IAM", request)
+        message = f"localcloud's Resource Manager does not support {request.method} {request.path}"
+        raise HttpError(501, "notImplemented", message)
 
 
 class Projects:
     """Policies are in memory only."""
 
     def __init__(self, faults: Faults) -> None:
-        self._rests = [ProjectRoutes(faults), ServiceAccountRoutes(faults)]
+        self._rests = [ProjectRoutes(faults)]
 
     def rpcs(self) -> Sequence[RpcService]:
         return []
@@ -99,7 +71,3 @@ class Projects:
 
     def close(self) -> None:
         return None
-
-
-def _unsupported(service: str, request: web.Request) -> HttpError:
-    return HttpError(501, "notImplemented", f"localcloud's {service} does not support {request.method} {request.path}")

@@ -179,7 +179,10 @@ def _encode(response: Any) -> bytes:
     return response if type(response) is bytes else response.SerializeToString()
 
 
-RESOURCE_FIELDS = ("topic", "subscription", "name", "write_stream", "parent", "database", "resource")
+RESOURCE_FIELDS = (
+    "topic", "subscription", "name", "write_stream", "parent", "database", "resource", "service", "job_id", "job",
+    "alert_policy", "notification_channel",
+)  # fmt: skip
 
 
 def resource_of(request: Any) -> str:

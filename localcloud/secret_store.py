@@ -1,11 +1,12 @@
 """Secrets and their versions, and the journal in which they outlive the process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 from google.cloud.secretmanager_v1 import types
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from localcloud.clock import Clock
 from localcloud.journal import Journal
@@ -52,6 +53,19 @@ class SecretStore:
         config.create_time.FromNanoseconds(self._clock.time_ns())
         config.etag = self._etag()
         self._secrets[name] = _Secret(config)
+        self._keep(_secret_record(config))
+        return config
+
+    def update(self, wanted: Any, paths: Sequence[str], checked: Callable[[Any], Any]) -> Any:
+        """Of `wanted` what `paths` name; `checked` is what the whole then has to pass. Raises ABORTED for its etag."""
+        secret = self._secret(wanted.name)
+        _check_etag(secret.config, wanted.etag)
+        new = Secret()
+        new.CopyFrom(secret.config)
+        FieldMask(paths=paths).MergeMessage(wanted, new, True, True)
+        config = checked(new)
+        config.etag = self._etag()
+        secret.config = config
         self._keep(_secret_record(config))
         return config
 
@@ -157,7 +171,7 @@ class SecretStore:
     def _restore(self, kind: bytes, record: bytes) -> None:
         if kind == _SECRET:
             config = Secret.FromString(record)
-            self._secrets[config.name] = _Secret(config)
+            self._secrets.setdefault(config.name, _Secret(config)).config = config
             return
         size = int.from_bytes(record[:4])
         config = SecretVersion.FromString(record[4 : 4 + size])

@@ -24,11 +24,14 @@ from localcloud.iam import Policies, held
 from localcloud.journal import Journal
 from localcloud.paging import page
 from localcloud.rest import RestService
-from localcloud.rpc import RpcService, invalid_argument, pb, refused, unary, unsupported
-from localcloud.secret_store import SecretStore
+from localcloud.rpc import RpcService, invalid_argument, pb, unary, unsupported
+from localcloud.secret_store import Secret, SecretStore
 
 LARGEST_PAYLOAD = 65_536  # bytes
 LARGEST_PAGE = 25_000
+MOST_TOPICS = 10
+SOONEST_ROTATION = 300 * 10**9  # nanoseconds from now
+SHORTEST_PERIOD = 3600  # seconds
 
 Accessed = pb(types.AccessSecretVersionResponse)
 ListSecretsResponse = pb(types.ListSecretsResponse)
@@ -41,15 +44,18 @@ PERMISSIONS = {
 
 _PARENT = re.compile(r"projects/[^/]+")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
-_KEPT = {"name", "replication", "create_time", "labels", "annotations", "etag"}  # of a secret's fields
+_TOPIC = re.compile(r"projects/[^/]+/topics/[^/]+")
+_KEPT = {"name", "replication", "create_time", "etag"}  # of a secret's fields, with those that can be changed
+_CHANGEABLE = ("annotations", "expire_time", "labels", "rotation", "topics", "ttl", "version_destroy_ttl")
 
 
 class SecretManagerService(RpcService):
     service = "google.cloud.secretmanager.v1.SecretManagerService"
     short = "secretmanager"
 
-    def __init__(self, faults: Faults, store: SecretStore) -> None:
+    def __init__(self, faults: Faults, clock: Clock, store: SecretStore) -> None:
         super().__init__(faults)
+        self._clock = clock
         self._store = store
         self._policies = Policies(named=True)
 
@@ -60,10 +66,11 @@ class SecretManagerService(RpcService):
             raise invalid_argument(f"Secret ID [{request.secret_id}] must match the pattern [a-zA-Z0-9_-]{{1,255}}.")
         if not request.secret.HasField("replication"):
             raise invalid_argument("Secret.replication must be provided.")
-        other = {each.name for each, _ in request.secret.ListFields()} - _KEPT
+        other = {each.name for each, _ in request.secret.ListFields()} - _KEPT - set(_CHANGEABLE)
         if other:
             raise unsupported(f"the fields {', '.join(sorted(other))} of a secret")
-        return self._store.create(f"{request.parent}/secrets/{request.secret_id}", request.secret)
+        wanted = self._checked(request.secret, _CHANGEABLE)
+        return self._store.create(f"{request.parent}/secrets/{request.secret_id}", wanted)
 
     @unary(pb(types.GetSecretRequest))
     async def GetSecret(self, request: Any) -> Any:
@@ -118,7 +125,15 @@ class SecretManagerService(RpcService):
     async def DestroySecretVersion(self, request: Any) -> Any:
         return self._store.destroy(request.name, request.etag)
 
-    UpdateSecret = refused("google.cloud.secretmanager.v1.SecretManagerService.UpdateSecret")
+    @unary(pb(types.UpdateSecretRequest))
+    async def UpdateSecret(self, request: Any) -> Any:
+        paths = list(request.update_mask.paths)
+        if not paths:
+            raise invalid_argument("The update mask must name the fields to change.")
+        for path in paths:
+            if path not in _CHANGEABLE:
+                raise invalid_argument(f"{path} cannot be changed: the mask may name {', '.join(_CHANGEABLE)}.")
+        return self._store.update(request.secret, paths, lambda new: self._checked(new, paths))
 
     @unary(GetIamPolicyRequest)
     async def GetIamPolicy(self, request: Any) -> Any:
@@ -136,9 +151,25 @@ class SecretManagerService(RpcService):
         permitted = await held(self.faults, request.resource, request.permissions, PERMISSIONS)
         return TestIamPermissionsResponse(permissions=permitted if self._store.has(request.resource) else [])
 
+    def _checked(self, wanted: Any, fields: Sequence[str]) -> Any:
+        """Of these fields; a lifetime as the moment it ends. Reminders and expiry are kept, not carried out."""
+        secret = Secret()
+        secret.CopyFrom(wanted)
+        now = self._clock.time_ns()
+        if secret.HasField("ttl"):
+            secret.expire_time.FromNanoseconds(now + secret.ttl.ToNanoseconds())
+        if "expire_time" in fields and secret.HasField("expire_time") and secret.expire_time.ToNanoseconds() <= now:
+            raise invalid_argument("Secret.expire_time must be in the future.")
+        if len(secret.topics) > MOST_TOPICS or any(not _TOPIC.fullmatch(each.name) for each in secret.topics):
+            raise invalid_argument(f"Secret.topics must be up to {MOST_TOPICS} names such as projects/P/topics/T.")
+        if "rotation" in fields and secret.HasField("rotation"):
+            _check_rotation(secret, now)
+        return secret
+
     def _identity(self, name: str) -> tuple[str, str]:
         """A policy belongs to the secret, not to its name. Raises NOT_FOUND."""
-        return name, self._store.secret(name).etag
+        created: int = self._store.secret(name).create_time.ToNanoseconds()
+        return name, str(created)
 
 
 class SecretManager:
@@ -146,7 +177,7 @@ class SecretManager:
 
     def __init__(self, clock: Clock, faults: Faults, data: Path | None) -> None:
         self._store = SecretStore(clock, Journal(data / "journal") if data else None)
-        self._rpcs = [SecretManagerService(faults, self._store)]
+        self._rpcs = [SecretManagerService(faults, clock, self._store)]
 
     def rpcs(self) -> Sequence[RpcService]:
         return self._rpcs
@@ -159,6 +190,18 @@ class SecretManager:
 
     def close(self) -> None:
         self._store.close()
+
+
+def _check_rotation(secret: Any, now: int) -> None:
+    rotation = secret.rotation
+    if not secret.topics:
+        raise invalid_argument("Secret.topics must be set to configure rotation.")
+    if rotation.HasField("rotation_period") and rotation.rotation_period.seconds < SHORTEST_PERIOD:
+        raise invalid_argument(f"Rotation.rotation_period must be at least {SHORTEST_PERIOD} s.")
+    if not rotation.HasField("next_rotation_time"):
+        raise invalid_argument("Rotation.next_rotation_time must be set.")
+    if rotation.next_rotation_time.ToNanoseconds() < now + SOONEST_ROTATION:
+        raise invalid_argument("Rotation.next_rotation_time must be at least 5 minutes from now.")
 
 
 def _check_parent(parent: str) -> None:

@@ -45,7 +45,7 @@ def misfits(table: str, wanted: tuple[Column, ...]) -> list[str]:
 
 def _service(source: Source, dataflow: str | None, service: str) -> dict[str, Any]:
     flows = source.data.get("dataflows")
-    named = {name: flow for name, flow in (flows or {}).items() if dataflow in (None, name)}
+    named = {name: _flow(source, flow) for name, flow in (flows or {}).items() if dataflow in (None, name)}
     configs = [flow.get("services", {}).get(service, {}).get("config") for flow in named.values()]
     found = [config for config in configs if config and "columns" in config]
     if len(found) != 1:
@@ -53,6 +53,13 @@ def _service(source: Source, dataflow: str | None, service: str) -> dict[str, An
         advice = "name one with --dataflow" if found else "name another with --service"
         raise _problem(source, f"{len(found)} services {service!r} with columns in {where}; {advice}")
     return dict(found[0])
+
+
+def _flow(hub: Source, flow: Any) -> Any:
+    """A dataflow, which may be in a file beside the architecture."""
+    if not isinstance(flow, dict) or not isinstance(flow.get("file"), str):
+        return flow
+    return read(Path(hub.name).parent / flow["file"]).data
 
 
 def _problem(source: Source, message: str) -> DocumentError:

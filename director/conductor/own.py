@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
-from director.arguments import COMMANDS
+from director.arguments import COMMANDS, document
 from director.conductor.endings import FAILED, OK
 
 Action = Callable[[argparse.Namespace], bool]
@@ -12,7 +11,7 @@ Action = Callable[[argparse.Namespace], bool]
 
 def check(parser: argparse.ArgumentParser) -> None:
     parser.description = "Print every problem of an architecture document."
-    parser.add_argument("file", type=Path)
+    document(parser)
     parser.set_defaults(command=_check)
 
 

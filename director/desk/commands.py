@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from director.arguments import environment
 from director.desk.letters import MAX_ATTEMPTS
 from director.errors import Misconfigured
 
@@ -70,6 +71,7 @@ def _add(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
     where.add_argument("--architecture", type=Path, metavar="FILE", help="the document that declares the tables")
     where.add_argument("--table", metavar="PROJECT.DATASET.TABLE", help="the table of dead letters itself")
     parser.add_argument("--dataflow", metavar="NAME", help="which one of --architecture (default: the only one)")
+    environment(parser)
     about = "goes with --table (default: dead_letter_decisions beside it)"
     parser.add_argument("--decisions", metavar="PROJECT.DATASET.TABLE", help=about)
     for option, about in (
@@ -228,7 +230,7 @@ def _tables(arguments: argparse.Namespace) -> "Tables":
         raise Misconfigured("--decisions goes with --table; --architecture declares both")
     from director.documents.loading import load
 
-    return tables.declared(load(arguments.architecture).architecture, arguments.dataflow)
+    return tables.declared(load(arguments.architecture, arguments.environment).architecture, arguments.dataflow)
 
 
 def _moment(text: str) -> datetime:

@@ -69,7 +69,7 @@ def _letters(dataflow: Dataflow) -> Iterator[Table]:
 
 
 def _takes_dead_letters(topic: Topic) -> bool:
-    return any(link.lookup.key.rpartition(".")[2] == DEAD_LETTER_TOPIC for link in topic.links)
+    return any((link.lookup.key or "").rpartition(".")[2] == DEAD_LETTER_TOPIC for link in topic.links)
 
 
 def _decisions(dataflow: Dataflow, name: str, letters: Table) -> str:

@@ -10,10 +10,17 @@ from importlib.metadata import EntryPoint, entry_points
 
 from director import keys
 from director.documents.drafts import Draft
+from director.documents.specs.accounts import ServiceAccount
 from director.documents.specs.bigquery import Dataset, Table, View
-from director.documents.specs.firestore import Collection
-from director.documents.specs.pubsub import Subscription, Topic
+from director.documents.specs.dataflow_jobs import DataflowJob
+from director.documents.specs.firestore import Collection, Database, Index, Ttl
+from director.documents.specs.monitoring import AlertPolicy, NotificationChannel, unknown_channels, unknown_topics
+from director.documents.specs.programs import of_services
+from director.documents.specs.pubsub import Schema, Subscription, Topic
 from director.documents.specs.resource import Resource
+from director.documents.specs.run import CloudRunJob, CloudRunService
+from director.documents.specs.scheduler import SchedulerJob
+from director.documents.specs.secrets import Secret
 from director.documents.specs.storage import Bucket
 from director.errors import Misconfigured
 from director.positions import Location
@@ -70,7 +77,37 @@ def _as_written(site: Site, draft: Draft) -> str | None:
     return draft.text("name") or None
 
 
+def _nameless(site: Site, draft: Draft) -> str | None:
+    """Of what no service is ever told."""
+    return None
+
+
+def _of_region(site: Site, draft: Draft) -> str | None:
+    name, region = draft.text("name"), draft.text("region") or site.region
+    return keys.scheduler_job(site.project, region, name)[1] if name and region else None
+
+
+def _placed(key: Callable[[str, str, str], keys.Key], place: str) -> Callable[[Site, Draft], str | None]:
+    """The full name of what is in a region, its own under `place` or the architecture's."""
+
+    def full_name(site: Site, draft: Draft) -> str | None:
+        name, region = draft.text("name"), draft.text(place) or site.region
+        return key(site.project, region, name)[1] if name and region else None
+
+    return full_name
+
+
+def _version(site: Site, draft: Draft) -> str | None:
+    """Of a secret, services are told the version to read."""
+    name, version = draft.text("name"), draft.data.get("version")
+    return f"{keys.secret(site.project, name)[1]}/versions/{version or 'latest'}" if name else None
+
+
 BUILT_IN = (
+    Kind(
+        keys.SCHEMAS, Schema, _within(keys.schema), "director.resources.schemas",
+        apis=("pubsub.googleapis.com",), holds_data=False,
+    ),
     Kind(
         keys.TOPICS, Topic, _within(keys.topic), "director.resources.topics",
         apis=("pubsub.googleapis.com",), holds_data=False,
@@ -98,6 +135,52 @@ BUILT_IN = (
     Kind(
         keys.COLLECTIONS, Collection, _as_written, "director.resources.firestore_collections",
         apis=("firestore.googleapis.com",),
+    ),
+    Kind(
+        keys.DATABASES, Database, _as_written, "director.resources.firestore_databases",
+        apis=("firestore.googleapis.com",),
+    ),
+    Kind(
+        keys.INDEXES, Index, _nameless, "director.resources.firestore_indexes",
+        apis=("firestore.googleapis.com",), holds_data=False,
+    ),
+    Kind(
+        keys.TTLS, Ttl, _nameless, "director.resources.firestore_ttls",
+        apis=("firestore.googleapis.com",), holds_data=False,
+    ),
+    Kind(
+        keys.SCHEDULER_JOBS, SchedulerJob, _of_region, "director.resources.scheduler_jobs",
+        apis=("cloudscheduler.googleapis.com",), holds_data=False,
+    ),
+    Kind(
+        keys.SECRETS, Secret, _version, "director.resources.secrets",
+        apis=("secretmanager.googleapis.com",),
+    ),
+    Kind(
+        keys.SERVICE_ACCOUNTS, ServiceAccount, _within(keys.service_account), "director.resources.service_accounts",
+        apis=("iam.googleapis.com",),
+    ),
+    Kind(
+        keys.CLOUD_RUN_SERVICES, CloudRunService, _placed(keys.cloud_run_service, "location"),
+        "director.resources.cloud_run_services",
+        apis=("run.googleapis.com",), holds_data=False, findings=of_services(keys.CLOUD_RUN_SERVICES),
+    ),
+    Kind(
+        keys.CLOUD_RUN_JOBS, CloudRunJob, _placed(keys.cloud_run_job, "location"), "director.resources.cloud_run_jobs",
+        apis=("run.googleapis.com",), holds_data=False, findings=of_services(keys.CLOUD_RUN_JOBS),
+    ),
+    Kind(
+        keys.DATAFLOW_JOBS, DataflowJob, _placed(keys.dataflow_job, "region"), "director.resources.dataflow_jobs",
+        apis=("dataflow.googleapis.com", "compute.googleapis.com"), findings=of_services(keys.DATAFLOW_JOBS),
+    ),
+    Kind(
+        keys.CHANNELS, NotificationChannel, _within(keys.notification_channel),
+        "director.resources.notification_channels",
+        apis=("monitoring.googleapis.com",), holds_data=False, findings=unknown_topics,
+    ),
+    Kind(
+        keys.ALERT_POLICIES, AlertPolicy, _within(keys.alert_policy), "director.resources.alert_policies",
+        apis=("monitoring.googleapis.com",), holds_data=False, findings=unknown_channels,
     ),
 )  # fmt: skip
 

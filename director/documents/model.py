@@ -9,19 +9,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
+from director.documents.deployments import Deployment, HealthCheck
 from director.documents.kinds import BUILT_IN, Kind, kinds
+from director.documents.manager import ServiceManager
 from director.documents.regions import Location, Region
+from director.documents.specs.accounts import ServiceAccount
 from director.documents.specs.bigquery import Dataset, Table, View
-from director.documents.specs.firestore import Collection
-from director.documents.specs.pubsub import Subscription, Topic
+from director.documents.specs.dataflow_jobs import DataflowJob
+from director.documents.specs.firestore import Collection, Database, Index, Ttl
+from director.documents.specs.monitoring import AlertPolicy, NotificationChannel
+from director.documents.specs.pubsub import Schema, Subscription, Topic
+from director.documents.specs.run import CloudRunJob, CloudRunService
+from director.documents.specs.scheduler import SchedulerJob
+from director.documents.specs.secrets import Secret
 from director.documents.specs.storage import Bucket
-from director.names import Id, Labels, ProjectId, ServiceAccountName
+from director.names import Id, Labels, ProjectId, ServiceAccountName, Suffix
 from director.strict import Strict
 
 
 class Resources(Strict):
     """Everything a dataflow needs, by kind."""
 
+    schemas: tuple[Schema, ...] = ()
     topics: tuple[Topic, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     bigquery_datasets: tuple[Dataset, ...] = ()
@@ -29,14 +38,32 @@ class Resources(Strict):
     bigquery_views: tuple[View, ...] = ()
     gcs_buckets: tuple[Bucket, ...] = ()
     firestore_collections: tuple[Collection, ...] = ()
+    firestore_databases: tuple[Database, ...] = ()
+    firestore_indexes: tuple[Index, ...] = ()
+    firestore_ttls: tuple[Ttl, ...] = ()
+    cloud_scheduler_jobs: tuple[SchedulerJob, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    service_accounts: tuple[ServiceAccount, ...] = ()
+    cloud_run_services: tuple[CloudRunService, ...] = ()
+    cloud_run_jobs: tuple[CloudRunJob, ...] = ()
+    dataflow_jobs: tuple[DataflowJob, ...] = ()
+    notification_channels: tuple[NotificationChannel, ...] = ()
+    alert_policies: tuple[AlertPolicy, ...] = ()
 
 
 class Service(Strict):
-    """A program of a dataflow. `config` is its own: free-form here, checked by the service."""
+    """A program of a dataflow. `config` is its own: free-form here, checked by the service.
 
+    `name`, which older documents repeat, is the key it stands under; `metadata` is for whoever reads it.
+    """
+
+    name: Id | None = None
     description: str = ""
     service_account: ServiceAccountName
     dependencies: tuple[str, ...] = ()
+    metadata: dict[str, str] = Field(default_factory=dict)
+    health_check: HealthCheck | None = None
+    deployment: Deployment | None = None
     config: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -48,8 +75,9 @@ class Lifecycle(Strict):
 
 
 class Dataflow(Strict):
-    """Services that work together, and their resources."""
+    """Services that work together, and their resources. `name`, if any, is the key it stands under."""
 
+    name: Id | None = None
     description: str = ""
     lifecycle: Lifecycle = Lifecycle()
     teardown_protection: bool = False
@@ -58,15 +86,23 @@ class Dataflow(Strict):
 
 
 class Architecture(Strict):
-    """A whole deployment in one project. Labels go to every resource that can have them."""
+    """A whole deployment in one project. Labels go to every resource that can have them.
+
+    What stands under `deployment_environments` is laid over the rest where one of them is asked for. A `name_suffix`
+    goes to the name of the whole and of every resource, so that one environment can be beside another in a project.
+    """
 
     name: Id
     description: str = ""
     project_id: ProjectId
     region: Region
     location: Location
+    name_suffix: Suffix | None = None
     labels: Labels = Field(default_factory=dict)
     teardown_protection: bool = False
+    default_environment: Id | None = None
+    deployment_environments: dict[Id, dict[str, Any]] = Field(default_factory=dict)
+    service_manager_spec: ServiceManager | None = None
     dataflows: Annotated[dict[Id, Dataflow], Field(min_length=1)]
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from director.documents import access, belonging, manager
 from director.documents.drafts import Draft, link_entries, resources
 from director.documents.kinds import Finding, kinds
-from director.keys import BUCKETS, DATASETS, SUBSCRIPTIONS, TABLES, VIEWS, mentioned
+from director.keys import BUCKETS, DATASETS, SCHEMAS, SECRETS, SUBSCRIPTIONS, TABLES, VIEWS, mentioned
 from director.positions import Location
 from director.strict import similar
 
@@ -12,19 +13,24 @@ from director.strict import similar
 def findings(architecture: Draft) -> Iterator[Finding]:
     """Every reference that leads nowhere, every name given twice, and every topic that would lose what it gets."""
     yield from _owned_twice(architecture)
+    yield from access.findings(architecture)
+    yield from belonging.findings(architecture)
+    yield from manager.findings(architecture)
     for dataflow in architecture.children("dataflows").values():
         for rule in (*RULES, *(kind.findings for kind in kinds().values() if kind.findings)):
             yield from rule(dataflow)
 
 
 def _owned_twice(architecture: Draft) -> Iterator[Finding]:
-    """Tables and views of a dataset share their names."""
+    """Tables and views of a dataset share their names. Any dataflow may refer to a secret that none of them makes."""
     owners: dict[tuple[str, ...], str] = {}
     for owner, dataflow in architecture.children("dataflows").items():
         for kind in kinds():
             for resource in resources(dataflow, kind):
                 name = resource.text("name")
-                identity = (TABLES if kind == VIEWS else kind, resource.text("dataset") or "", name or "")
+                referred = kind == SECRETS and resource.data.get("create") is not True
+                within = owner if referred else resource.text("dataset") or ""
+                identity = (TABLES if kind == VIEWS else kind, within, name or "")
                 if name and identity in owners:
                     where = "" if owners[identity] == owner else f" by dataflow '{owners[identity]}'"
                     yield (*resource.location, "name"), f"'{name}' is declared already{where}; keep one"
@@ -91,6 +97,23 @@ def _invalidations_to_no_topic(dataflow: Draft) -> Iterator[Finding]:
         yield from _unknown("topic", collection, "invalidation_topic", topics)
 
 
+def _topics_of_no_schema(dataflow: Draft) -> Iterator[Finding]:
+    """Full names may be those of other projects: Pub/Sub knows whether they lead anywhere."""
+    for topic in resources(dataflow, "topics"):
+        settings = topic.inner("schema_settings")
+        if "/" not in (settings.text("schema") or ""):
+            yield from _unknown("schema", settings, "schema", _names(dataflow, SCHEMAS))
+
+
+def _exports_by_no_schema(dataflow: Draft) -> Iterator[Finding]:
+    checked = {topic.text("name") for topic in resources(dataflow, "topics") if topic.inner("schema_settings").data}
+    for subscription in resources(dataflow, SUBSCRIPTIONS):
+        for way in (subscription.inner("bigquery"), subscription.inner("cloud_storage")):
+            if way.data.get("use_topic_schema") is True and subscription.text("topic") not in checked:
+                message = f"topic '{subscription.text('topic')}' has no schema; add schema_settings there or remove it"
+                yield (*way.location, "use_topic_schema"), message
+
+
 def _topics_that_lose(dataflow: Draft) -> Iterator[Finding]:
     read = {subscription.text("topic") for subscription in resources(dataflow, "subscriptions")}
     for topic in resources(dataflow, "topics"):
@@ -123,7 +146,7 @@ def _exports_to_nowhere(dataflow: Draft) -> Iterator[Finding]:
 def _written(bigquery: Draft) -> dict[str, tuple[str, ...]]:
     """Columns that Pub/Sub fills, and the types they may have; cloud.google.com/pubsub/docs/bigquery."""
     written: dict[str, tuple[str, ...]] = {}
-    if bigquery.data.get("use_table_schema") is not True:
+    if bigquery.data.get("use_table_schema") is not True and bigquery.data.get("use_topic_schema") is not True:
         written["data"] = ("BYTES", "STRING", "JSON")
     if bigquery.data.get("write_metadata") is True:
         written |= dict.fromkeys(("subscription_name", "message_id"), ("STRING",))
@@ -202,6 +225,8 @@ RULES: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _dependencies_in_a_circle,
     _subscriptions_of_no_topic,
     _invalidations_to_no_topic,
+    _topics_of_no_schema,
+    _exports_by_no_schema,
     _topics_that_lose,
     _tables_of_no_dataset,
     _exports_to_nowhere,

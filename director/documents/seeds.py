@@ -1,34 +1,19 @@
-"""The documents a Firestore collection begins with, from a YAML file beside the architecture: ids to documents."""
+"""The documents a Firestore collection begins with, from a YAML file that names ids and their documents."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 from director.names import firestore_id
 from director.positions import Location
-from director.strict import DocumentError, Source, read
+from director.strict import DocumentError, Source
 
 DEEPEST_DOCUMENT = 20  # Firestore's limit on maps and lists within each other
 
 Documents = Mapping[str, Mapping[str, Any]]
 
 
-def seed_file(folder: Path, name: str) -> Path:
-    """The file called `name` in `folder`. Raises ValueError for one that is, or may lead, elsewhere."""
-    parts = PurePosixPath(name)
-    if parts.is_absolute() or not parts.parts or ".." in parts.parts or "\\" in name or "\0" in name:
-        raise ValueError("leads out of this document's folder; name a file inside it")
-    path = folder
-    for part in parts.parts:
-        path = path / part
-        if path.is_symlink():
-            raise ValueError("is a symbolic link or lies behind one; name the file itself")
-    return path
-
-
-def load(path: Path) -> Documents:
+def documents(source: Source) -> Documents:
     """Raises DocumentError with everything that Firestore would not take."""
-    source = read(path)
     problems = [source.problem(location, message, at_key) for location, message, at_key in _findings(source)]
     problems += source.faults()
     if problems:

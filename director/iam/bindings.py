@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from director import keys
 from director.keys import Key
 
 PROJECTS = "projects"
-SECRETS = "secrets"
-ACCOUNTS = "service_accounts"
+SECRETS = keys.SECRETS
+ACCOUNTS = keys.SERVICE_ACCOUNTS
 Grant = tuple[str, str]  # role and member, on a resource that goes without saying
 
 

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from director.arguments import document
+
 if TYPE_CHECKING:  # these bring Google's clients
     from director.iam.iam import Iam
 
@@ -38,7 +40,7 @@ def iam(parser: argparse.ArgumentParser) -> None:
 
 def _add_action(parser: argparse.ArgumentParser, action: Action, waits: bool) -> None:
     parser.set_defaults(command=partial(_act, action), as_services=False)
-    parser.add_argument("file", type=Path)
+    document(parser)
     parser.add_argument("--dataflow", help="only this one (default: all)")
     about = "keep there what was granted (default: in the project's Firestore); use the same every time"
     parser.add_argument("--claims", type=Path, metavar="FILE", help=about)
@@ -58,7 +60,7 @@ def _act(action: Action, arguments: argparse.Namespace) -> int:
     from director.iam.iam import Iam
     from director.provisioning.clients import Clients
 
-    blueprint = load(arguments.file)
+    blueprint = load(arguments.file, arguments.environment)
     claims = FileClaims(arguments.claims) if arguments.claims else None
     services = AsServices() if arguments.as_services else None
     with Clients.open(blueprint.architecture.project_id) as clients:

@@ -26,7 +26,8 @@ from director.provisioning.clients import Clients
 from director.provisioning.json_calls import json_answer
 
 _VERSION_ASKED = {"options.requestedPolicyVersion": str(CONDITIONAL)}
-_SECRETS = "/google.cloud.secretmanager.v1.SecretManagerService"
+_SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
+_RUN_SERVICES, _RUN_JOBS = "google.cloud.run.v2.Services", "google.cloud.run.v2.Jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,17 @@ class Doors:
     def open(cls, clients: Clients) -> Self:
         """Raises DefaultCredentialsError for Google without credentials."""
         pubsub, tables = PubSubDoor(clients.publisher), RestDoor(clients.session("bigquery"), table_url)
-        projects = clients.session("cloudresourcemanager")
+        projects, run = clients.session("cloudresourcemanager"), clients.channel("run")
         by_kind: dict[str, Door] = {
+            keys.SCHEMAS: pubsub,
             keys.TOPICS: pubsub,
             keys.SUBSCRIPTIONS: pubsub,
             keys.TABLES: tables,
             keys.VIEWS: tables,
             keys.BUCKETS: BucketDoor(clients.storage),
-            SECRETS: SecretDoor(clients.channel("secretmanager")),
+            SECRETS: RpcDoor(clients.channel("secretmanager"), _SECRETS),
+            keys.CLOUD_RUN_SERVICES: RpcDoor(run, _RUN_SERVICES),
+            keys.CLOUD_RUN_JOBS: RpcDoor(run, _RUN_JOBS),
             PROJECTS: RestDoor(projects, project_url),
             ACCOUNTS: RestDoor(
                 clients.session("iam"), _account_url, {"options.requestedPolicyVersion": str(CONDITIONAL)}
@@ -57,7 +61,7 @@ class Doors:
 
 
 class PubSubDoor:
-    """Topics and subscriptions: one interface of Pub/Sub has the policies of both."""
+    """Schemas, topics and subscriptions: one interface of Pub/Sub has the policies of all."""
 
     def __init__(self, client: PublisherClient) -> None:
         self._client: Any = client  # its hints do not know that retry may be None
@@ -69,11 +73,12 @@ class PubSubDoor:
         self._client.set_iam_policy(request=_setting(name, policy), retry=None, timeout=CALL_TIMEOUT)
 
 
-class SecretDoor:
-    """Secrets, by plain calls: the director needs no client of Secret Manager for anything else."""
+class RpcDoor:
+    """What a gRPC service has policies of, by plain calls: a client of its own would add nothing to them."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, service: str) -> None:
         self._channel = channel
+        self._service = service
 
     def get(self, name: str) -> Policy:
         return _json_of(self._call("GetIamPolicy", _getting(name)))
@@ -82,7 +87,9 @@ class SecretDoor:
         self._call("SetIamPolicy", _setting(name, policy))
 
     def _call(self, method: str, request: Any) -> Any:
-        call = self._channel.unary_unary(f"{_SECRETS}/{method}", type(request).SerializeToString, Message.FromString)
+        call = self._channel.unary_unary(
+            f"/{self._service}/{method}", type(request).SerializeToString, Message.FromString
+        )
         metadata = [to_grpc_metadata({"resource": request.resource})]
         return wrap_method(call)(request, timeout=CALL_TIMEOUT, metadata=metadata)
 

@@ -36,8 +36,16 @@ PERMISSIONS: Mapping[str, Mapping[str, str]] = {  # by kind and role: what the r
     keys.SUBSCRIPTIONS: {roles.SUBSCRIBER: "pubsub.subscriptions.consume"},
     keys.TABLES: _ROWS,
     keys.VIEWS: _ROWS,
-    keys.BUCKETS: {roles.OBJECT_CREATOR: "storage.objects.create", roles.OBJECT_VIEWER: "storage.objects.get"},
-    SECRETS: {roles.SECRET_ACCESSOR: "secretmanager.versions.access"},
+    keys.BUCKETS: {
+        roles.OBJECT_CREATOR: "storage.objects.create",
+        roles.OBJECT_VIEWER: "storage.objects.get",
+        roles.OBJECT_USER: "storage.objects.delete",
+    },
+    SECRETS: {
+        roles.SECRET_ACCESSOR: "secretmanager.versions.access",
+        roles.SECRET_ADDER: "secretmanager.versions.add",
+    },
+    keys.CLOUD_RUN_SERVICES: {roles.RUN_INVOKER: "run.routes.invoke"},
     PROJECTS: {
         roles.JOB_USER: "bigquery.jobs.create",
         roles.DATASTORE_USER: "datastore.entities.create",
@@ -49,6 +57,7 @@ _SERVICES: Mapping[str, tuple[Service, str]] = {  # where gRPC answers
     keys.TOPICS: ("pubsub", "/google.iam.v1.IAMPolicy/TestIamPermissions"),
     keys.SUBSCRIPTIONS: ("pubsub", "/google.iam.v1.IAMPolicy/TestIamPermissions"),
     SECRETS: ("secretmanager", "/google.cloud.secretmanager.v1.SecretManagerService/TestIamPermissions"),
+    keys.CLOUD_RUN_SERVICES: ("run", "/google.cloud.run.v2.Services/TestIamPermissions"),
 }
 
 

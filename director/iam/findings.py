@@ -24,14 +24,18 @@ class Finding:
 
 
 def findings(
-    changes: Iterable[Change], wanted: Iterable[Binding], chosen: Iterable[Binding], world: World
+    changes: Iterable[Change],
+    wanted: Iterable[Binding],
+    chosen: Iterable[Binding],
+    world: World,
+    also: Iterable[Key] = (),
 ) -> tuple[Finding, ...]:
-    """`wanted` is what the whole architecture needs, `chosen` the part that is looked at."""
+    """`wanted` is what the whole architecture needs, `chosen` the part that is looked at; and `also` these places."""
     changes, chosen = tuple(changes), tuple(chosen)
     own = [_own(change) for change in changes if change.action in ("grant", "wait", "revoke")]
     known = {(one.resource, one.grant) for one in wanted} | {(one.binding.resource, one.binding.grant) for one in own}
     known |= {(key, grant) for key, claimed in world.claims.items() for grant in claimed if claimed[grant].by}
-    places = {one.resource for one in chosen} | {key for key in world.policies if key[0] == PROJECTS}
+    places = {one.resource for one in chosen} | set(also) | {key for key in world.policies if key[0] == PROJECTS}
     broad = _broader({one.member for one in chosen}, places, known, world.policies)
     return tuple(sorted([*own, *broad]))
 

@@ -1,14 +1,16 @@
 """Who may do what, as the documents' links say: planned, applied and verified. Additive: what others granted stays."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeVar
 
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import RequestException
 
+from director import keys
 from director.documents.loading import Blueprint
 from director.documents.model import Architecture
 from director.errors import Rejected, Unavailable, Unknown
@@ -18,8 +20,8 @@ from director.iam.claims import Claimed, Claims
 from director.iam.doors import Doors
 from director.iam.effect import Services
 from director.iam.findings import Finding, findings
-from director.iam.links import agent_of, bindings, needs_agent
-from director.iam.plan import Action, Change, World, plan
+from director.iam.links import bindings, made, needs_number
+from director.iam.plan import Action, Change, World, needed, plan
 from director.iam.policies import Policy, unconditional
 from director.iam.polling import Polling
 from director.iam.settling import Settling
@@ -33,6 +35,7 @@ RETRIES = Retries(attempts=20)  # enough to win a race for one policy
 EFFECT = Polling(limit=300.0)
 ACCOUNTS = Polling(limit=120.0)
 FAILURES = (GoogleAPICallError, GoogleAuthError, RequestException, OSError)
+_AGENT = re.compile(r"@gcp-sa-([a-z-]+)\.iam\.gserviceaccount\.com")
 Result = Literal["granted", "revoked", "released", "kept", "waiting", "failed"]
 _RESULTS: Mapping[Action, Result] = {
     "grant": "granted", "revoke": "revoked", "release": "released", "keep": "kept", "wait": "waiting"
@@ -112,38 +115,76 @@ class Iam:
         """
         wanted = self._wanted(dataflow)
         world = self._world(wanted, dataflow)
+        return self._carried_out(wanted, plan(wanted, world, self._architecture.name, dataflow), world, dataflow)
+
+    def grant(self, dataflow: str, resources: Collection[Key]) -> tuple[Outcome, ...]:
+        """Of `apply` only what is missing of that which comes with these resources."""
+        wanted = tuple(one for one in self._wanted(dataflow) if self.comes_with(one, dataflow, resources))
+        chosen = sorted({one.resource for one in of_dataflow(wanted, dataflow)})
+        if not chosen:
+            return ()
+        world = self._found(chosen, self._claimed())
+        return self._carried_out(wanted, needed(wanted, world, dataflow), world, dataflow)
+
+    def comes_with(self, binding: Binding, dataflow: str, resources: Collection[Key]) -> bool:
+        """Whether it is on one of them; or to an account among them, on what is there without the dataflow.
+
+        A worker that is started as an account that was just made needs its rights on the project at once.
+        """
+        if binding.resource in resources:
+            return True
+        account = keys.SERVICE_ACCOUNTS, binding.member.removeprefix("serviceAccount:")
+        return account in resources and binding.resource not in made(self._architecture, dataflow)
+
+    def withdraw(self, dataflow: str) -> tuple[Outcome, ...]:
+        """Revokes what was ours for this dataflow and no other wants: for one that was torn down."""
+        bindings = (replace(one, dataflows=one.dataflows - {dataflow}) for one in self._wanted(dataflow))
+        wanted = tuple(one for one in bindings if one.dataflows)
+        world = self._world(wanted, dataflow)
+        return self._carried_out(wanted, plan(wanted, world, self._architecture.name, dataflow), world, dataflow)
+
+    def verify(self, dataflow: str | None = None) -> tuple[Finding, ...]:
+        """What is missing, ours and superfluous, or broader than planned; empty when all is well. Changes nothing."""
+        wanted = self._wanted(dataflow)
+        everything = made(self._architecture, dataflow)
+        also = {resource for resource in everything if resource[0] in self._doors.by_kind}  # open without a plan, too
+        world = self._world(wanted, dataflow, {*also, (PROJECTS, self._architecture.project_id)})
         changes = plan(wanted, world, self._architecture.name, dataflow)
+        chosen = tuple(of_dataflow(wanted, dataflow))
+        return findings(changes, wanted, chosen, world, also)
+
+    def _carried_out(
+        self, wanted: Iterable[Binding], changes: tuple[Change, ...], world: World, dataflow: str | None
+    ) -> tuple[Outcome, ...]:
         todo = self._settling.todo(wanted, changes, world, self._architecture.name, dataflow)
         failed = dict(self._each(lambda one: (one.resource, self._failure(lambda: self._settling.settle(one))), todo))
         outcomes = tuple(_outcome(change, failed.get(change.binding.resource)) for change in changes)
         return self._in_effect(outcomes)
 
-    def verify(self, dataflow: str | None = None) -> tuple[Finding, ...]:
-        """What is missing, ours and superfluous, or broader than planned; empty when all is well. Changes nothing."""
-        wanted = self._wanted(dataflow)
-        world = self._world(wanted, dataflow, {(PROJECTS, self._architecture.project_id)})
-        changes = plan(wanted, world, self._architecture.name, dataflow)
-        chosen = tuple(of_dataflow(wanted, dataflow))
-        return findings(changes, wanted, chosen, world)
-
     def _wanted(self, dataflow: str | None) -> tuple[Binding, ...]:
         """Of the whole architecture, whichever dataflow is asked for: another may want the same."""
         if dataflow is not None and dataflow not in self._architecture.dataflows:
             raise Unknown(f"no dataflow '{dataflow}' here; check the name")
-        return bindings(self._architecture, self._agent())
+        return bindings(self._architecture, self._number_of_project())
 
-    def _agent(self) -> str:
-        if not needs_agent(self._architecture):
-            return agent_of("0")  # nothing is given to it
+    def _number_of_project(self) -> str:
+        if not needs_number(self._architecture):
+            return "0"  # no agent is given anything
         project = self._architecture.project_id
-        number = self._number or self._asked(f"the number of project {project}", lambda: self._doors.number_of(project))
-        return agent_of(number)
+        return self._number or self._asked(f"the number of project {project}", lambda: self._doors.number_of(project))
 
     def _world(self, wanted: Iterable[Binding], dataflow: str | None, also: Iterable[Key] = ()) -> World:
-        claims = self._asked("the claims on grants, in Firestore or the file given,", self._claims.all)
+        claims = self._claimed()
         chosen = {one.resource for one in of_dataflow(wanted, dataflow)}
         resources = sorted({*chosen, *also, *(key for key, claimed in claims.items() if self._concerns(claimed))})
-        return World(dict(zip(resources, self._each(self._policy, resources), strict=True)), claims)
+        return self._found(resources, claims)
+
+    def _found(self, resources: list[Key], claims: Mapping[Key, Claimed]) -> World:
+        policies = dict(zip(resources, self._each(self._policy, resources), strict=True))
+        return World(policies, claims, made(self._architecture))
+
+    def _claimed(self) -> Mapping[Key, Claimed]:
+        return self._asked("the claims on grants, in Firestore or the file given,", self._claims.all)
 
     def _concerns(self, claimed: Claimed) -> bool:
         mine = f"{self._architecture.name}/"
@@ -213,9 +254,15 @@ class Iam:
 
 
 def _advice(error: str) -> str:
-    """Google says of a custom role that it does not exist, and not how to make it."""
-    if "does not exist" in error and "/roles/" in error:
+    """Google says of a custom role or of an agent that it does not exist, and not how to make it."""
+    if "does not exist" not in error:
+        return ""
+    if "/roles/" in error:
         return "; make it of what `conductor iam roles` prints, then apply again"
+    agent = _AGENT.search(error)
+    if agent:
+        service = f"{agent[1]}.googleapis.com"
+        return f"; make it: gcloud beta services identity create --service {service} --project P, then apply again"
     return ""
 
 

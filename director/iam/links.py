@@ -5,77 +5,53 @@ subscription. docs/iam.md has the table.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from director import keys
-from director.documents.model import Architecture, Dataflow
+from director.documents.drafts import Draft
+from director.documents.kinds import Kind, Site, kinds
+from director.documents.model import Architecture
 from director.documents.specs.bigquery import View
 from director.documents.specs.pubsub import Subscription
-from director.documents.specs.resource import Link, Resource
-from director.iam import roles
-from director.iam.bindings import ACCOUNTS, PROJECTS, SECRETS, Binding, merged
+from director.documents.specs.resource import Access, Link, Resource
+from director.documents.specs.secrets import Secret
+from director.iam import programs, roles
+from director.iam.bindings import ACCOUNTS, SECRETS, Binding, merged
+from director.iam.scope import Scope, secrets_agent_of
 from director.keys import Key
-from director.provisioning.base import Context
 from director.resources.views import deduplicated
 from director.secrets import SecretReference
 
 
-def bindings(architecture: Architecture, agent: str) -> tuple[Binding, ...]:
-    """Everything that all dataflows need, sorted. `agent` is the member that Pub/Sub itself works as."""
-    scopes = (Scope(architecture, name, agent) for name in architecture.dataflows)
+def bindings(architecture: Architecture, number: str) -> tuple[Binding, ...]:
+    """Everything that all dataflows need, sorted. `number` is the project's, which Google's agents are named by."""
+    scopes = (Scope(architecture, name, number) for name in architecture.dataflows)
     return merged(binding for scope in scopes for rule in RULES for binding in rule(scope))
 
 
-def agent_of(number: str) -> str:
-    """Pub/Sub's service agent in the project of this number."""
-    return f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+def made(architecture: Architecture, dataflow: str | None = None) -> frozenset[Key]:
+    """The resources that a dataflow makes, or that all of them make: what a policy on one of them waits for."""
+    site = Site(architecture.project_id, architecture.region)
+    flows = architecture.dataflows if dataflow is None else {dataflow: architecture.dataflows[dataflow]}
+    return frozenset(
+        (kind.name, _full_name(kind, site, spec))
+        for flow in flows.values()
+        for kind in kinds().values()
+        for spec in getattr(flow.resources, kind.name)
+        if not (isinstance(spec, Secret) and not spec.create)
+    )
 
 
-def needs_agent(architecture: Architecture) -> bool:
-    """Whether Pub/Sub itself is to write, push or dead-letter anywhere."""
-    return any(_delivered(each) for flow in architecture.dataflows.values() for each in flow.resources.subscriptions)
-
-
-def member_of(architecture: Architecture, service_account: str) -> str:
-    return f"serviceAccount:{service_account}@{architecture.project_id}.iam.gserviceaccount.com"
+def needs_number(architecture: Architecture) -> bool:
+    """Whether an agent of Google's is to do anything by itself: their names have the number of the project."""
+    resources = [flow.resources for flow in architecture.dataflows.values()]
+    delivered = any(_delivered(each) for found in resources for each in found.subscriptions)
+    return delivered or any(each.rotation for found in resources for each in found.secrets)
 
 
 def _delivered(spec: Subscription) -> bool:
     return any((spec.bigquery, spec.cloud_storage, spec.push and spec.push.service_account, spec.dead_letter_policy))
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """One dataflow of an architecture."""
-
-    architecture: Architecture
-    name: str
-    agent: str
-
-    @property
-    def project(self) -> str:
-        return self.architecture.project_id
-
-    @property
-    def dataflow(self) -> Dataflow:
-        return self.architecture.dataflows[self.name]
-
-    @property
-    def context(self) -> Context:
-        return Context(self.architecture, self.name, {})
-
-    def of_service(self, service: str, resource: Key, role: str, does: str) -> Binding:
-        account = self.dataflow.services[service].service_account
-        reason = f"{self.name}/{service} {does}"
-        return Binding(*resource, role, member_of(self.architecture, account), (reason,), frozenset({self.name}))
-
-    def of_agent(self, spec: Subscription, resource: Key, role: str, does: str) -> Binding:
-        reason = f"Pub/Sub itself {does} for {self.name}'s subscription {spec.name}"
-        return Binding(*resource, role, self.agent, (reason,), frozenset({self.name}))
-
-    def on_project(self) -> Key:
-        return PROJECTS, self.project
 
 
 def _producers(spec: Resource) -> Iterator[str]:
@@ -117,11 +93,13 @@ def _deliveries(scope: Scope) -> Iterator[Binding]:
     for spec in scope.dataflow.resources.subscriptions:
         if spec.bigquery:
             table = scope.context.table(spec.bigquery.table)
-            yield scope.of_agent(spec, table, roles.DATA_EDITOR, "writes rows")
+            yield from _written(
+                scope, spec, spec.bigquery.service_account_email, (table, roles.DATA_EDITOR, "writes rows")
+            )
         if spec.cloud_storage:
             bucket = keys.bucket(spec.cloud_storage.bucket)
-            yield scope.of_agent(spec, bucket, roles.OBJECT_CREATOR, "writes files")
-            yield scope.of_agent(spec, bucket, roles.BUCKET_READER, "looks at the bucket")
+            files = (bucket, roles.OBJECT_CREATOR, "writes files"), (bucket, roles.BUCKET_READER, "looks at the bucket")
+            yield from _written(scope, spec, spec.cloud_storage.service_account_email, *files)
         if spec.push and spec.push.service_account:
             account = ACCOUNTS, spec.push.service_account
             yield scope.of_agent(spec, account, roles.TOKEN_CREATOR, "signs what it pushes")
@@ -130,6 +108,15 @@ def _deliveries(scope: Scope) -> Iterator[Binding]:
             yield scope.of_agent(spec, dead, roles.PUBLISHER, "publishes dead letters")
             own = keys.subscription(scope.project, spec.name)
             yield scope.of_agent(spec, own, roles.SUBSCRIBER, "acknowledges dead letters")
+
+
+def _written(scope: Scope, spec: Subscription, account: str | None, *needed: tuple[Key, str, str]) -> Iterator[Binding]:
+    """Pub/Sub's agent writes by itself, or in the name of an account that it may sign for."""
+    member = f"serviceAccount:{account}" if account else scope.agent
+    for resource, role, does in needed:
+        yield replace(scope.of_agent(spec, resource, role, does), member=member)
+    if account:
+        yield scope.of_agent(spec, (ACCOUNTS, account), roles.TOKEN_CREATOR, "writes in this name")
 
 
 def _tables(scope: Scope) -> Iterator[Binding]:
@@ -172,7 +159,7 @@ def _readable(scope: Scope) -> Iterator[tuple[Any, Key, str]]:
         for table in dataflow.resources.bigquery_tables:
             yield table, keys.table(scope.project, table.dataset, table.name), ""
         for view in dataflow.resources.bigquery_views:
-            there = Scope(scope.architecture, name, scope.agent)
+            there = Scope(scope.architecture, name, scope.number)
             yield view, keys.view(scope.project, view.dataset, view.name), _query(there, view)
 
 
@@ -202,13 +189,62 @@ def _collections(scope: Scope) -> Iterator[Binding]:
             yield scope.of_service(service, scope.on_project(), roles.DATASTORE_VIEWER, why)
 
 
+def _databases(scope: Scope) -> Iterator[Binding]:
+    coarse = "Firestore has no policies below the project"
+    for spec in scope.dataflow.resources.firestore_databases:
+        for service in _producers(spec):
+            why = f"writes to database {spec.name}; {coarse}"
+            yield scope.of_service(service, scope.on_project(), roles.DATASTORE_USER, why)
+        for service in _consumers(spec):
+            why = f"reads database {spec.name}; {coarse}"
+            yield scope.of_service(service, scope.on_project(), roles.DATASTORE_VIEWER, why)
+
+
 def _secrets(scope: Scope) -> Iterator[Binding]:
+    """Those that are linked, and those that a configuration refers to itself."""
+    for declared in scope.dataflow.resources.secrets:
+        resource = keys.secret(scope.project, declared.name)
+        for service in _producers(declared):
+            yield scope.of_service(service, resource, roles.SECRET_ADDER, f"adds versions to secret {declared.name}")
+        for service in _consumers(declared):
+            yield scope.of_service(service, resource, roles.SECRET_ACCESSOR, f"reads secret {declared.name}")
     for service, spec in scope.dataflow.services.items():
         for path, secret in _references(spec.config, ()):
             resource = SECRETS, secret.partition("/versions/")[0]
             yield scope.of_service(
                 service, resource, roles.SECRET_ACCESSOR, f"reads it for its {'.'.join(path) or 'config'}"
             )
+
+
+def _rotations(scope: Scope) -> Iterator[Binding]:
+    """Secret Manager makes no secret with a topic that its own agent may not publish to."""
+    for spec in scope.dataflow.resources.secrets:
+        if spec.rotation:
+            reminded = keys.topic(scope.project, spec.rotation.topic)
+            reason = f"Secret Manager itself reminds of {scope.name}'s secret {spec.name}"
+            yield scope.of_member(secrets_agent_of(scope.number), reminded, roles.PUBLISHER, reason)
+
+
+def _declared(scope: Scope) -> Iterator[Binding]:
+    """What resources declare themselves, beyond what their links ask for."""
+    site = Site(scope.project, scope.architecture.region)
+    for kind in kinds().values():
+        for spec in getattr(scope.dataflow.resources, kind.name):
+            name = _full_name(kind, site, spec)
+            for access in spec.iam_access_policy:
+                reason = f"declared at {scope.name}'s {kind.name} {spec.name}"
+                yield scope.of_member(_member(scope, access), (kind.name, name), access.role, reason)
+
+
+def _full_name(kind: Kind, site: Site, spec: Resource) -> str:
+    """As in the resource's key; services are told the version of a secret with it."""
+    return (kind.full_name(site, Draft(dict(spec))) or "").partition("/versions/")[0]
+
+
+def _member(scope: Scope, access: Access) -> str:
+    if access.type == "service":
+        return scope.member(scope.dataflow.services[access.name].service_account)
+    return scope.member(access.name)
 
 
 def _references(config: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -233,8 +269,6 @@ def _is_secret(text: str) -> bool:
     return True
 
 
-# Not here yet, for want of a word in the documents: roles/dataflow.worker of jobs that Dataflow runs, and
-# roles/run.invoker for `dependencies` between Cloud Run services.
 RULES: tuple[Callable[[Scope], Iterator[Binding]], ...] = (
     _topics,
     _subscriptions,
@@ -243,5 +277,9 @@ RULES: tuple[Callable[[Scope], Iterator[Binding]], ...] = (
     _views,
     _buckets,
     _collections,
+    _databases,
     _secrets,
+    _rotations,
+    _declared,
+    *programs.RULES,
 )

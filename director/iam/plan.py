@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from director.iam.bindings import ACCOUNTS, SECRETS, Binding, Grant
+from director.iam.bindings import ACCOUNTS, SECRETS, Binding, Grant, of_dataflow
 from director.iam.claims import Claim, Claimed
 from director.iam.policies import Policy, unconditional
 from director.keys import Key
 
-NOT_MADE_HERE = (SECRETS, ACCOUNTS)
+OFTEN_ANOTHERS = (SECRETS, ACCOUNTS)
 Action = Literal["grant", "revoke", "release", "keep", "wait"]
 
 
@@ -34,10 +34,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What was found: policies (None where there is no such resource) and the claims."""
+    """What was found: policies (None where there is no such resource) and the claims; and what a dataflow makes."""
 
     policies: Mapping[Key, Policy | None]
     claims: Mapping[Key, Claimed]
+    made: frozenset[Key] = frozenset()
 
     def has(self, resource: Key, grant: Grant) -> bool:
         policy = self.policies.get(resource)
@@ -50,9 +51,12 @@ class World:
 def plan(wanted: Iterable[Binding], world: World, architecture: str, dataflow: str | None = None) -> tuple[Change, ...]:
     """Of the whole architecture; or, of all that it wants, only what concerns one dataflow. Sorted."""
     wanted = tuple(wanted)
-    chosen = (one for one in wanted if dataflow is None or dataflow in one.dataflows)
-    changes = [_for(binding, world) for binding in chosen]
-    return tuple(sorted([*changes, *_departures(wanted, world, architecture, dataflow)]))
+    return tuple(sorted([*needed(wanted, world, dataflow), *_departures(wanted, world, architecture, dataflow)]))
+
+
+def needed(wanted: Iterable[Binding], world: World, dataflow: str | None = None) -> tuple[Change, ...]:
+    """Only what is wanted, and nothing of what is to go. Sorted."""
+    return tuple(sorted(_for(binding, world) for binding in of_dataflow(wanted, dataflow)))
 
 
 def claims_of(binding: Binding, architecture: str) -> frozenset[str]:
@@ -69,7 +73,8 @@ def stale(held: frozenset[str], still: frozenset[str], architecture: str, datafl
 def _for(binding: Binding, world: World) -> Change:
     why = "; ".join(binding.reasons)
     if world.policies.get(binding.resource) is None:
-        first = "create it" if binding.kind in NOT_MADE_HERE else "apply the dataflow"
+        others = binding.kind in OFTEN_ANOTHERS and binding.resource not in world.made
+        first = "create it" if others else "apply the dataflow"
         return Change(binding, "wait", f"{why}; the resource is not there yet: {first} first")
     if not world.has(binding.resource, binding.grant):
         return Change(binding, "grant", why)

@@ -11,13 +11,17 @@ PUBLISHER = "roles/pubsub.publisher"  # pubsub.topics.publish, and nothing else
 SUBSCRIBER = "roles/pubsub.subscriber"  # consume, attach a subscription to a topic, seek
 OBJECT_CREATOR = "roles/storage.objectCreator"  # create, but neither overwrite nor delete
 OBJECT_VIEWER = "roles/storage.objectViewer"
+OBJECT_USER = "roles/storage.objectUser"  # all that is done to objects, and no policies of theirs
 BUCKET_READER = "roles/storage.legacyBucketReader"
 DATA_EDITOR = "roles/bigquery.dataEditor"  # no predefined role has tables.updateData and less
 DATA_VIEWER = "roles/bigquery.dataViewer"
 JOB_USER = "roles/bigquery.jobUser"
 DATASTORE_USER = "roles/datastore.user"
 DATASTORE_VIEWER = "roles/datastore.viewer"
+SECRET_ADDER = "roles/secretmanager.secretVersionAdder"  # noqa: S105 - the name of a role
 SECRET_ACCESSOR = "roles/secretmanager.secretAccessor"  # noqa: S105 - the name of a role
+DATAFLOW_WORKER = "roles/dataflow.worker"
+RUN_INVOKER = "roles/run.invoker"
 TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"  # noqa: S105 - the name of a role
 
 

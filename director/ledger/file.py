@@ -11,7 +11,7 @@ from pathlib import Path
 
 from director.errors import Busy, Superseded, Unavailable
 from director.keys import Key
-from director.ledger.ledger import Entry, Grant, Record
+from director.ledger.ledger import Entry, Grant, Record, written_at
 
 PATIENCE = 10.0  # seconds to wait for another process' write
 _COLUMNS = tuple(field.name for field in fields(Record))
@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS entries (
     scope TEXT, kind TEXT, name TEXT, made INTEGER, wanted TEXT, pending TEXT, action TEXT,
     PRIMARY KEY (scope, kind, name)
 );
+CREATE TABLE IF NOT EXISTS applied (scope TEXT PRIMARY KEY, document TEXT);
 """
 
 
@@ -75,11 +76,26 @@ class FileLedger:
             ).fetchall()
         return {(kind, name): Entry(bool(made), *rest) for kind, name, made, *rest in rows}
 
+    def keep(self, scope: str, token: int, applied: str) -> None:
+        with self._fenced(scope, token) as database:
+            database.execute("REPLACE INTO applied VALUES (?, ?)", (scope, applied))
+
+    def kept(self, scope: str) -> str | None:
+        with self._transaction() as database:
+            row = database.execute("SELECT document FROM applied WHERE scope = ?", (scope,)).fetchone()
+        return str(row[0]) if row else None
+
     def records(self, scope: str) -> Sequence[Record]:
         with self._transaction() as database:
             columns = ", ".join(_COLUMNS)
             query = f"SELECT {columns} FROM records WHERE scope = ? ORDER BY number"  # noqa: S608
             return [Record(*row) for row in database.execute(query, (scope,))]
+
+    def forget(self, scope: str, before: datetime, most: int) -> int:
+        oldest = "SELECT number FROM records WHERE scope = ? AND at < ? ORDER BY number LIMIT ?"
+        with self._transaction() as database:
+            query = f"DELETE FROM records WHERE number IN ({oldest})"  # noqa: S608
+            return database.execute(query, (scope, written_at(before), most)).rowcount
 
     @contextmanager
     def _fenced(self, scope: str, token: int) -> Iterator[sqlite3.Connection]:

@@ -1,13 +1,14 @@
 """A ledger in Firestore, for directors on many machines. Its clock is Firestore's.
 
-`<collection>/<scope>` holds the lease; below it are the collections `journal` and `resources`. Every write goes with
-one on the lease's document, on condition that this is as it was last seen: so Firestore itself refuses a writer with a
-lower token. What several threads have to write at once goes in one request.
+`<collection>/<scope>` holds the lease; below it are the collections `journal`, `resources` and `applied`. Every write
+goes with one on the lease's document, on condition that this is as it was last seen: so Firestore itself refuses a
+writer with a lower token. What several threads have to write at once goes in one request.
 """
 
 import hashlib
 import threading
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -17,16 +18,19 @@ from typing import Any, TypeVar
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition, GoogleAPICallError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from director.errors import Busy, DirectorError, Rejected, Superseded, Unavailable
 from director.keys import Key
-from director.ledger.ledger import Entry, Grant, Record
+from director.ledger.ledger import Entry, Grant, Record, written_at
 from director.retries import Retries, transient
 
 T = TypeVar("T")
 COLLECTION = "director"
 CALL_TIMEOUT = 10.0  # seconds
+LARGEST_KEPT = 1_000_000  # bytes; Firestore takes 1 MiB with the names
 AT_ONCE = 200  # records in one request
+MOST_WRITES = 500  # in one request
 ROUNDS = 10  # how often another may be faster
 CROSSED = (AlreadyExists, FailedPrecondition, NotFound)
 _ENTRY = tuple(field.name for field in fields(Entry))
@@ -93,6 +97,27 @@ class FirestoreLedger:
         finally:
             self._waiting.remove(one)
 
+    def keep(self, scope: str, token: int, applied: str) -> None:
+        packed = zlib.compress(applied.encode())
+        if len(packed) > LARGEST_KEPT:
+            raise Rejected(f"what was applied to {scope} is {len(packed):,} bytes, more than a document of Firestore")
+
+        def attempt() -> bool:
+            self._seen.pop((scope, token), None)
+            seen = _fenced(scope, token, self._lease(scope)).update_time
+            batch = self._client.batch()
+            self._on_lease(batch, scope, {"token": token}, seen)
+            batch.set(self._applied(scope), {"document": packed})
+            return self._committed(batch) is not None
+
+        with self._writing:
+            self._until_done(scope, attempt)
+
+    def kept(self, scope: str) -> str | None:
+        with _told():
+            found = self._retries.call(lambda: self._applied(scope).get(retry=None, timeout=CALL_TIMEOUT))
+        return zlib.decompress(found.get("document")).decode() if found.exists else None
+
     def entries(self, scope: str) -> Mapping[Key, Entry]:
         found = self._all(scope, "resources")
         return {(one["kind"], one["name"]): Entry(**{name: one[name] for name in _ENTRY}) for one in found}
@@ -100,6 +125,17 @@ class FirestoreLedger:
     def records(self, scope: str) -> Sequence[Record]:
         found = sorted(self._all(scope, "journal"), key=lambda one: str(one["id"]))
         return [Record(**{name: one[name] for name in _RECORD}) for one in found]
+
+    def forget(self, scope: str, before: datetime, most: int) -> int:
+        older = self._reference(scope).collection("journal").where(filter=FieldFilter("at", "<", written_at(before)))
+        oldest = older.order_by("at").limit(min(most, MOST_WRITES))
+        with _told():
+            found = self._retries.call(lambda: list(oldest.stream(retry=None, timeout=CALL_TIMEOUT)))
+            batch = self._client.batch()
+            for one in found:
+                batch.delete(one.reference)
+            self._retries.call(lambda: batch.commit(retry=None, timeout=CALL_TIMEOUT))
+        return len(found)
 
     def _alike(self, one: _Waiting) -> list[_Waiting]:
         """What else waits under the same lease. A failure of all is a failure of `one`: the others try again."""
@@ -171,6 +207,9 @@ class FirestoreLedger:
             return batch.commit(retry=None, timeout=CALL_TIMEOUT)[0].update_time
         except CROSSED:
             return None
+
+    def _applied(self, scope: str) -> Any:
+        return self._reference(scope).collection("applied").document("last")
 
     def _reference(self, scope: str) -> Any:
         return self._client.collection(self._collection).document(scope)

@@ -6,7 +6,7 @@ added; and for each resource an entry, which sums up its records.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from director.keys import Key
@@ -63,6 +63,11 @@ class Grant:
     expires: datetime
 
 
+def written_at(moment: datetime) -> str:
+    """As `at` says it: such texts sort as the moments do."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 class Ledger(Protocol):
     """Where leases and journals are kept. Every method raises Unavailable or Rejected where the store cannot answer."""
 
@@ -80,5 +85,13 @@ class Ledger(Protocol):
 
     def entries(self, scope: str) -> Mapping[Key, Entry]: ...
 
+    def keep(self, scope: str, token: int, applied: str) -> None:
+        """What was applied whole, in place of what was kept before. Raises Superseded; Rejected where it is too big."""
+
+    def kept(self, scope: str) -> str | None: ...
+
     def records(self, scope: str) -> Sequence[Record]:
         """In the order they were written."""
+
+    def forget(self, scope: str, before: datetime, most: int) -> int:
+        """The oldest records from before then, at most so many, and no entry. How many they were."""

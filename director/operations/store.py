@@ -1,113 +1,92 @@
-"""Where operations are kept: an SQLite file, or memory that ends with the process. The oldest make room."""
+"""Where operations are kept, and who runs each: an operation nobody renews any more was left behind by a crash."""
 
-import json
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
 
-from director.errors import Unavailable
-
-KEPT = 1_000  # operations
-_TABLES = """
-CREATE TABLE IF NOT EXISTS operations (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, dataflow TEXT, text TEXT, over INTEGER DEFAULT 0,
-    key TEXT UNIQUE, body TEXT
-);
-CREATE TABLE IF NOT EXISTS steps (operation TEXT, text TEXT);
-CREATE INDEX IF NOT EXISTS steps_of ON steps (operation);
-"""
+Pulse = Literal["held", "cancel", "lost"]
+RUNNING, CANCELLING = "running", "cancelling"
 
 
-class OperationStore:
-    """Operations as JSON texts, newest first. Every method raises Unavailable where the file cannot be used."""
+@dataclass(frozen=True, slots=True)
+class New:
+    """An operation as it begins. `text` is its JSON, `key` names the request that may come again, with its `body`."""
 
-    def __init__(self, path: Path | None = None, kept: int = KEPT) -> None:
-        self._where = str(path or "memory")
-        self._kept = kept
-        self._lock = threading.Lock()
-        with self._told():
-            self._database = sqlite3.connect(path or ":memory:", check_same_thread=False)
-            self._database.executescript(_TABLES)
+    id: str
+    dataflow: str
+    request_id: str
+    text: str
+    holder: str
+    key: str | None = None
+    body: str = ""
 
-    def close(self) -> None:
-        with self._lock:
-            self._database.close()
 
-    def add(self, operation: str, dataflow: str, text: str, key: str | None, body: str) -> None:
-        with self._using() as database:
-            database.execute(
-                "INSERT INTO operations (id, dataflow, text, key, body) VALUES (?, ?, ?, ?, ?)",
-                (operation, dataflow, text, key, body),
-            )
-            database.execute(
-                "DELETE FROM operations WHERE over AND number <= (SELECT max(number) FROM operations) - ?",
-                (self._kept,),
-            )
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An operation as it is kept: `state` is newer than what `text` says, `steps` what came of resources so far.
 
-    def step(self, operation: str, text: str) -> None:
-        """What became of one resource; kept apart until the end, so that nothing long is written again and again."""
-        with self._using() as database:
-            database.execute("INSERT INTO steps VALUES (?, ?)", (operation, text))
+    `number` only rises from one operation to the next.
+    """
 
-    def change(self, operation: str, text: str) -> None:
-        with self._using() as database:
-            database.execute("UPDATE operations SET text = ? WHERE id = ?", (text, operation))
+    id: str
+    number: int
+    text: str
+    state: str
+    steps: tuple[str, ...] = ()
 
-    def end(self, operation: str, text: str, forget_key: bool) -> None:
-        with self._using() as database:
-            database.execute("UPDATE operations SET text = ?, over = 1 WHERE id = ?", (text, operation))
-            database.execute("DELETE FROM steps WHERE operation = ?", (operation,))
-            if forget_key:
-                database.execute("UPDATE operations SET key = NULL WHERE id = ?", (operation,))
 
-    def find(self, operation: str) -> str | None:
-        with self._using() as database:
-            row = database.execute("SELECT text FROM operations WHERE id = ?", (operation,)).fetchone()
-        return row[0] if row else None
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a key stands for. `again` where the operation may be begun anew; `crashes` counts those cut short."""
 
-    def by_key(self, key: str) -> tuple[str, str] | None:
-        """The operation that was begun with the key, and the body it was begun with."""
-        with self._using() as database:
-            row: tuple[str, str] | None
-            row = database.execute("SELECT text, body FROM operations WHERE key = ?", (key,)).fetchone()
-        return row
+    operation: Kept
+    body: str
+    again: bool
+    crashes: int
 
-    def unended(self) -> Sequence[tuple[str, Sequence[str]]]:
-        """Those that never came to their end, each with its steps."""
-        steps = "SELECT text FROM steps WHERE operation = ? ORDER BY rowid"
-        with self._using() as database:
-            rows = database.execute("SELECT id, text FROM operations WHERE NOT over ORDER BY number").fetchall()
-            return [(text, [step for (step,) in database.execute(steps, (id_,))]) for id_, text in rows]
 
-    def page(
-        self, before: int | None, size: int, dataflows: Sequence[str], state: str | None
-    ) -> Sequence[tuple[int, str]]:
-        """Those of the dataflows, and in the state, if one is given, with their numbers."""
-        query = (
-            "SELECT number, text FROM operations WHERE dataflow IN (SELECT value FROM json_each(:dataflows)) "
-            "AND (:before IS NULL OR number < :before) AND (:state IS NULL OR json_extract(text, '$.state') = :state) "
-            "ORDER BY number DESC LIMIT :size"
-        )
-        given = {"dataflows": json.dumps(list(dataflows)), "before": before, "state": state, "size": size}
-        with self._using() as database:
-            return database.execute(query, given).fetchall()
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which operations to look for; what is empty or None narrows nothing, except that dataflows have to be named."""
+
+    dataflows: Sequence[str]
+    state: str | None = None
+    request_id: str | None = None
+
+
+class OperationStore(Protocol):
+    """Every method raises Unavailable or Rejected where the store cannot answer. Leases go by the store's clock."""
+
+    def add(self, new: New, seconds: float) -> Known | None:
+        """Keeps it, with a lease of so many seconds; or nothing, and answers what its key stands for already.
+
+        A key that may be used `again` with the same body goes over to the new operation.
+        """
+
+    def beat(self, operation: str, steps: Sequence[str], seconds: float) -> Pulse:
+        """Renews the lease and adds steps. `lost` where it was ended by somebody else, `cancel` where one asked to."""
+
+    def cancel(self, operation: str) -> None:
+        """Asks whoever runs it to end it; nothing where it is over, or unknown."""
+
+    def end(self, operation: str, text: str, state: str, again: bool) -> bool:
+        """False, and nothing is changed, where it is over already. `again` frees its key for the same request."""
+
+    def find(self, operation: str) -> Kept | None: ...
+
+    def known(self, key: str) -> Known | None: ...
+
+    def abandoned(self) -> Sequence[Kept]:
+        """Those that are not over and whose lease has run out."""
+
+    def page(self, before: int | None, size: int, asked: Filter) -> Sequence[Kept]:
+        """The newest first, of those before a number; without their steps."""
 
     def states(self) -> dict[str, int]:
-        query = "SELECT json_extract(text, '$.state'), count(*) FROM operations GROUP BY 1"
-        with self._using() as database:
-            return dict(database.execute(query).fetchall())
+        """How many there are in each state."""
 
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        """Each call is one transaction."""
-        with self._told(), self._lock, self._database:
-            yield self._database
+    def prune(self, before: datetime, most: int) -> int:
+        """Forgets at most so many that are over and older, with their keys. How many it were."""
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise Unavailable(f"the operations in {self._where} cannot be used: {error}; check the file") from error
+    def close(self) -> None: ...

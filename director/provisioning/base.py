@@ -6,7 +6,7 @@ that are there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -88,7 +88,10 @@ def owner_in(labels: Mapping[str, str]) -> Owner | None:
 
 @dataclass(frozen=True, slots=True)
 class Wanted(Generic[S]):
-    """A resource as it should be. `owner` is None for what cannot carry labels; `protection` is for its teardown."""
+    """A resource as it should be. `owner` is None for what cannot carry labels; `protection` is for its teardown.
+
+    `waits` says why it cannot be made yet, where something is missing that only comes later.
+    """
 
     kind: str
     full_name: str
@@ -97,6 +100,8 @@ class Wanted(Generic[S]):
     needs: tuple[Key, ...] = ()
     services: frozenset[str] = frozenset()  # those linked to it
     protection: Protection = PREVENTED
+    enforced: bool = False  # put right as soon as it drifts
+    waits: str = ""
 
     @property
     def key(self) -> Key:
@@ -147,11 +152,15 @@ Providers = Mapping[str, Provider[Any]]  # by kind
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a kind needs to know beyond its own specification."""
+    """What a kind needs to know beyond its own specification.
+
+    `service_urls` are the addresses of those services that were deployed already, by name.
+    """
 
     architecture: Architecture
     dataflow: str
     seeds: Mapping[tuple[str, str], Documents]
+    service_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def project(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import grpc
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import bigquery, firestore
+from google.cloud.firestore import Client as Firestore
 from google.cloud.storage import Client as Storage
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
@@ -16,6 +17,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from director.endpoints import EMULATOR_VARIABLES, Service, channel, credentials, emulator
 from director.errors import Misconfigured
+from director.keys import DEFAULT_DATABASE
 
 T = TypeVar("T")
 
@@ -54,6 +56,16 @@ class Clients:
     @property
     def firestore(self) -> firestore.Client:
         return self._once("firestore", lambda: firestore.Client(self.project, credentials=credentials("firestore")))
+
+    def database(self, name: str) -> Firestore:
+        """For the documents of this Firestore database."""
+        if name == DEFAULT_DATABASE:
+            return self.firestore
+
+        def opened() -> Firestore:
+            return Firestore(self.project, credentials=credentials("firestore"), database=name)
+
+        return self._once(("database", name), opened)
 
     def channel(self, service: Service) -> grpc.Channel:
         """For the transport of any other client of `service`."""

@@ -18,6 +18,7 @@ class Drift:
     """One field of one resource; an empty field is the resource as a whole. `live` and `wanted` are JSON's types.
 
     `moved` is the world where the document still says what was last applied, and unknown where nothing was.
+    `enforced` where the document wants that put right without being asked.
     """
 
     kind: str
@@ -28,10 +29,11 @@ class Drift:
     reason: str
     moved: Moved
     mendable: bool  # by an apply
+    enforced: bool = False
 
     def __str__(self) -> str:
         which = f"{self.kind} {self.name}" + (f" {self.field}" if self.field else "")
-        mend = "" if self.mendable else " (apply cannot mend it)"
+        mend = " (apply cannot mend it)" if not self.mendable else " (enforced)" if self.enforced else ""
         return f"{which}: {self.reason}; moved: {self.moved}{mend}"
 
     def to_json(self) -> dict[str, Any]:
@@ -49,8 +51,11 @@ def drift(
 
 def _of(wanted: Wanted[Any], observed: Observed[Any] | None, entry: Entry) -> list[Drift]:
     moved = _moved(wanted, entry)
+    enforced = wanted.enforced and moved == "world"  # a document that moved is applied by those who moved it
+    if observed is None and wanted.waits:
+        return []
     if observed is None:
-        return [Drift(*wanted.key, "", None, "exists", "does not exist", moved, True)]
+        return [Drift(*wanted.key, "", None, "exists", "does not exist", moved, True, enforced)]
     if wanted.owner and observed.owner != wanted.owner:
         return [Drift(*wanted.key, "", "foreign", "ours", foreign(observed.owner), "world", False)]
     return [
@@ -62,6 +67,7 @@ def _of(wanted: Wanted[Any], observed: Observed[Any] | None, entry: Entry) -> li
             verdict.reason,
             moved,
             verdict.action == "update",
+            enforced and verdict.action == "update",
         )
         for field, verdict in verdicts(wanted.state, observed.state).items()
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from director.errors import Rejected, Superseded, Unavailable
 from director.keys import Key
 from director.ledger.leases import Lease
-from director.ledger.ledger import Effect, Entry, Ledger, Phase, Record
+from director.ledger.ledger import Effect, Entry, Ledger, Phase, Record, written_at
 from director.provisioning.base import Observed, Wanted
 from director.provisioning.fingerprints import fingerprint
 from director.provisioning.witness import Permit
@@ -68,6 +68,10 @@ class Journal:
             replace(entry, made=True),
         )
 
+    def keep(self, applied: str) -> None:
+        """What was applied whole. Raises Superseded, Unavailable, Rejected."""
+        self._ledger.keep(self._lease.scope, self._lease.token, applied)
+
     def explain(self, observed: Mapping[Key, Observed[Any] | None], document: Collection[Key]) -> None:
         """Closes what earlier runs began and never concluded, by what is there now.
 
@@ -115,7 +119,7 @@ class Journal:
             self._written += 1
             number = self._written
         name = f"{self._lease.token:08}-{number:06}-{phase}"
-        at = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        at = written_at(self._now())
         token = self._lease.token
         return Record(name, self._operation, *key, action, phase, wanted, token, self._who, at, detail, intent)
 

@@ -8,14 +8,18 @@ from typing import Any, Literal, get_type_hints
 from director.keys import Key
 from director.provisioning.base import Observed, Owner, Rule, Verdict, Wanted, mutable
 
-Action = Literal["create", "update", "none", "refuse", "delete", "confirm", "keep"]
+Action = Literal[
+    "create", "update", "none", "refuse", "delete", "confirm", "keep", "grant", "revoke", "release", "wait"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to be done to one resource and why; `fields` are those that an update touches.
 
-    A teardown has `delete`, `confirm` (a delete that loses data, so somebody has to want it) and `keep`.
+    A teardown has `delete`, `confirm` (a delete that loses data, so somebody has to want it) and `keep`. Rights have
+    `grant`, `revoke`, `release` (it stays, but no longer for us) and `wait` (for what is not made here); a resource
+    may `wait` as well.
     """
 
     action: Action
@@ -42,6 +46,8 @@ def plan(wanted: Iterable[Wanted[Any]], observed: Mapping[Key, Observed[Any] | N
 
 
 def change(wanted: Wanted[Any], observed: Observed[Any] | None) -> Change:
+    if observed is None and wanted.waits:
+        return Change("wait", *wanted.key, reasons=(wanted.waits,))
     if observed is None:
         return Change("create", *wanted.key, reasons=("does not exist",))
     if wanted.owner and observed.owner != wanted.owner:

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from director.errors import Misconfigured
+from director.errors import Misconfigured, Moved
 from director.keys import Key
 from director.provisioning.base import Observed, Wanted
 from director.provisioning.fingerprints import fingerprint
 from director.provisioning.plan import Change
 
-Purpose = Literal["apply", "teardown"]
+Purpose = Literal["apply", "teardown", "rollback"]
 VERSION = 1
+REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,31 @@ class PlanDocument:
             elif now[key] != then[key]:
                 lines.append(f"{' '.join(key)}: was {_short(then[key])}, now {_short(now[key])}")
         return tuple(lines)
+
+
+class Shown:
+    """The plans that were shown last, to say of one that no longer fits what has moved since."""
+
+    def __init__(self) -> None:
+        self._by_hash: dict[str, PlanDocument] = {}
+
+    def show(self, plan: PlanDocument) -> PlanDocument:
+        self._by_hash[plan.hash] = plan
+        for oldest in list(self._by_hash)[:-REMEMBERED]:
+            self._by_hash.pop(oldest, None)
+        return plan
+
+    def check(self, plan_hash: str | None, now: PlanDocument) -> None:
+        """Raises Moved where a plan was agreed to, and another would be carried out now."""
+        if plan_hash is None or plan_hash == now.hash:
+            return
+        shown = self._by_hash.get(plan_hash)
+        moved = now.moved(shown) if shown else tuple(f"now {change}" for change in now if change.action != "none")
+        raise Moved(
+            f"plan {plan_hash[:12]} of dataflow '{now.dataflow}' no longer fits, so nothing was touched; "
+            f"plan again and look at it ({now.hash[:12]} now)",
+            moved,
+        )
 
 
 def facts(

@@ -15,10 +15,11 @@ STRICTNESS: tuple[DeletionPolicy, ...] = ("DELETE", "ABANDON", "PREVENT")
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A policy and where it comes from."""
+    """A policy and where it comes from; `said` by somebody, or only what holds where nobody says anything."""
 
     policy: DeletionPolicy
     because: str
+    said: bool = True
 
 
 PREVENTED = Protection("PREVENT", "nothing says that it may be deleted")
@@ -42,7 +43,9 @@ def protection(architecture: Architecture, dataflow: Dataflow, kind: Kind, resou
 
 def _default(dataflow: Dataflow, kind: Kind) -> Protection:
     if dataflow.lifecycle.strategy == "ephemeral":
-        return Protection("DELETE", "the dataflow is ephemeral")
+        return Protection("DELETE", "the dataflow is ephemeral", said=False)
     if not kind.holds_data:
-        return Protection("ABANDON", "the dataflow is permanent; deletion_policy: DELETE would delete it")
-    return Protection("PREVENT", "the dataflow is permanent and this kind holds data; see deletion_policy")
+        because = "the dataflow is permanent; deletion_policy: DELETE would delete it"
+        return Protection("ABANDON", because, said=False)
+    because = "the dataflow is permanent and this kind holds data; see deletion_policy"
+    return Protection("PREVENT", because, said=False)

@@ -3,63 +3,41 @@
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from google.api_core.exceptions import Aborted, Conflict, GoogleAPICallError, NotFound, PreconditionFailed
+from google.api_core.exceptions import Aborted, Conflict, Forbidden, GoogleAPICallError, NotFound, PreconditionFailed
 from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import RequestException
 
 from director.errors import Rejected, Unavailable
 from director.keys import Key
 from director.provisioning.base import Holding, Observed, Providers, Surveyor, Wanted
-from director.provisioning.plan import Action, Change, Plan, change, layers, plan, users
+from director.provisioning.outcomes import (
+    RESULTS,
+    Granting,
+    Outcome,
+    Progress,
+    Report,
+    all_untouched,
+    as_planned,
+    nothing_granted,
+    unheard,
+)
+from director.provisioning.plan import Change, Plan, change, layers, plan, users
 from director.provisioning.witness import UNWITNESSED, Permit, Witness
 from director.retries import Retries, transient
 
 A = TypeVar("A")
 B = TypeVar("B")
-Result = Literal["created", "updated", "unchanged", "refused", "failed", "skipped", "deleted", "kept", "absent"]
 World = Mapping[Key, Observed[Any] | None]
 
 FAILURES = (GoogleAPICallError, GoogleAuthError, RequestException)
 MANY = 20  # from how many of a kind on listing a whole project is cheaper than asking for each
+PROPAGATION = 120.0  # seconds until new rights usually hold
+PROPAGATION_ATTEMPTS = 30
 ROUNDS = 4  # how often the world may move under one resource before we give up
-_RESULTS: dict[Action, Result] = {
-    "create": "created", "update": "updated", "none": "unchanged", "refuse": "refused", "delete": "deleted",
-    "confirm": "refused", "keep": "kept",
-}  # fmt: skip
-_BAD: tuple[Result, ...] = ("refused", "failed", "skipped")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one resource, and why where it is not as wanted."""
-
-    kind: str
-    name: str
-    result: Result
-    reason: str = ""
-
-    @property
-    def key(self) -> Key:
-        return self.kind, self.name
-
-    @property
-    def good(self) -> bool:
-        return self.result not in _BAD
-
-    def __str__(self) -> str:
-        return f"{self.result:9} {self.kind} {self.name}" + (f": {self.reason}" if self.reason else "")
-
-
-Report = tuple[Outcome, ...]
-Progress = Callable[[Outcome], None]
-
-
-def unheard(outcome: Outcome) -> None:
-    """The progress nobody asked for."""
 
 
 class Provisioner:
@@ -72,6 +50,7 @@ class Provisioner:
     def __init__(self, providers: Providers, retries: Retries, workers: int = 8) -> None:
         self._providers = providers
         self._retries = retries
+        self._patience = replace(retries, attempts=PROPAGATION_ATTEMPTS, budget=PROPAGATION, passing=_may_come_to_pass)
         self._workers = workers
 
     def plan(self, wanted: Sequence[Wanted[Any]]) -> Plan:
@@ -101,25 +80,36 @@ class Provisioner:
         observed: World | None = None,
         witness: Witness = UNWITNESSED,
         progress: Progress = unheard,
+        granting: Granting = nothing_granted,
     ) -> Report:
         """Makes everything as wanted, or says for each resource why not. With a refusal nothing is touched at all.
+
+        `granting` gives the rights on what is there now, before anything that needs it is made; then what is forbidden
+        is tried for longer, since rights take their time to take effect. What it did is in the report.
 
         Raises Unavailable or Rejected where something cannot be observed before anything was touched.
         """
         world = self.observe(wanted) if observed is None else observed
         planned = plan(wanted, world)
         if any(change.action == "refuse" for change in planned):
-            return _all_untouched(planned, progress)
+            return all_untouched(planned, progress)
         changes = {change.key: change for change in planned}
         done: dict[Key, Outcome] = {}
+        granted: dict[Key, Outcome] = {}
 
         def outcome(one: Wanted[Any]) -> Outcome:
             missing = [key[1] for key in one.needs if key in done and not done[key].good]
             if missing:
                 return Outcome(*one.key, "skipped", f"needs {missing[0]}, which is not there")
-            return self._guarded(one, lambda: self._converge(one, changes[one.key], world[one.key], witness))
+            retries = self._patience if granted else self._retries
+            return self._guarded(one, lambda: self._converge(one, changes[one.key], world[one.key], witness, retries))
 
-        return self._in_turn(layers(wanted), outcome, done, progress)
+        def grant(made: Report) -> None:
+            for one in granting(frozenset(each.key for each in made if each.good)):
+                progress(one)
+                granted[one.key] = one
+
+        return self._in_turn(layers(wanted), outcome, done, progress, grant) + tuple(granted.values())
 
     def tear_down(
         self,
@@ -134,7 +124,7 @@ class Provisioner:
         Each resource is looked at once more right before: what became somebody else's, or holds data by now, stays.
         """
         if any(change.action == "confirm" for change in changes.values()):
-            return _all_untouched(changes.values(), progress)
+            return all_untouched(changes.values(), progress)
         going = frozenset(change.name for change in changes.values() if change.action == "delete")
         using = users(wanted)
         done: dict[Key, Outcome] = {}
@@ -143,7 +133,7 @@ class Provisioner:
             if changes[one.key].action == "none":
                 return Outcome(*one.key, "absent")
             if changes[one.key].action != "delete":
-                return _as_planned(changes[one.key])
+                return as_planned(changes[one.key])
             asked = (user for user in using.get(one.key, ()) if user.key in done)
             staying = [user.full_name for user in asked if done[user.key].result not in ("deleted", "absent")]
             if staying:
@@ -152,7 +142,7 @@ class Provisioner:
 
         concerned = [[one for one in layer if one.key in changes] for layer in reversed(layers(wanted))]
         report = self._in_turn(concerned, outcome, done, progress)
-        return report + _all_untouched((changes[key] for key in changes if key not in done), progress)
+        return report + all_untouched((changes[key] for key in changes if key not in done), progress)
 
     def _in_turn(
         self,
@@ -160,14 +150,16 @@ class Provisioner:
         outcome: Callable[[Wanted[Any]], Outcome],
         done: dict[Key, Outcome],
         progress: Progress,
+        after: Callable[[Report], None] = lambda made: None,
     ) -> Report:
         for layer in layers:
-            results = []
+            results: list[Outcome] = []
             with closing(self._each(outcome, layer)) as each:
                 for result in each:
                     progress(result)
                     results.append(result)
             done |= {result.key: result for result in results}
+            after(tuple(results))
         return tuple(done.values())
 
     def _each(self, action: Callable[[A], B], items: Iterable[A]) -> Generator[B, None, None]:
@@ -209,33 +201,35 @@ class Provisioner:
             return Outcome(*wanted.key, "failed", f"{type(error).__name__}: {error}")
 
     def _converge(
-        self, wanted: Wanted[Any], planned: Change, observed: Observed[Any] | None, witness: Witness
+        self, wanted: Wanted[Any], planned: Change, observed: Observed[Any] | None, witness: Witness, retries: Retries
     ) -> Outcome:
         """Carries out the change. Where the world has moved since it was planned, looks again and decides anew."""
         todo = planned
         for attempt in range(ROUNDS):
             if todo.action == "refuse":
                 return Outcome(*wanted.key, "refused", "; ".join(todo.reasons))
-            if todo.action == "none" or self._carried_out(wanted, todo, observed, witness):
+            if todo.action == "wait":
+                return as_planned(todo)
+            if todo.action == "none" or self._carried_out(wanted, todo, observed, witness, retries):
                 reasons = planned.reasons if planned.action == "update" else ()
-                return Outcome(*wanted.key, _RESULTS[planned.action], "; ".join(reasons))
+                return Outcome(*wanted.key, RESULTS[planned.action], "; ".join(reasons))
             self._retries.rest(attempt)
             observed = self._observed(wanted)
             todo = change(wanted, observed)
         return Outcome(*wanted.key, "failed", f"was changed by others {ROUNDS} times over; apply again")
 
     def _carried_out(
-        self, wanted: Wanted[Any], change: Change, observed: Observed[Any] | None, witness: Witness
+        self, wanted: Wanted[Any], change: Change, observed: Observed[Any] | None, witness: Witness, retries: Retries
     ) -> bool:
         """False where the resource is there already, or gone, or not what it was when it was observed."""
         provider = self._providers[wanted.kind]
         try:
             if observed is None:
                 with witness.effect("create", wanted) as permit:
-                    self._call(permit, lambda: provider.create(wanted))
+                    _call(retries, permit, lambda: provider.create(wanted))
             else:
                 with witness.effect("update", wanted) as permit:
-                    self._call(permit, lambda: provider.update(wanted, observed, change.fields))
+                    _call(retries, permit, lambda: provider.update(wanted, observed, change.fields))
         except Aborted:
             raise
         except (Conflict, PreconditionFailed):
@@ -256,17 +250,8 @@ class Provisioner:
         if held and (held.others or not data):
             return Outcome(*wanted.key, "refused", f"would lose {held.what}, which was not there before")
         with witness.effect("delete", wanted) as permit:
-            self._call(permit, lambda: self._gone(wanted, data))
+            _call(self._retries, permit, lambda: self._gone(wanted, data))
         return Outcome(*wanted.key, "deleted")
-
-    def _call(self, permit: Permit, call: Callable[[], None]) -> None:
-        """Every attempt needs its permit: pauses between them may outlast a lease."""
-
-        def attempt() -> None:
-            permit()
-            call()
-
-        self._retries.call(attempt)
 
     def _gone(self, wanted: Wanted[Any], data: bool) -> None:
         try:
@@ -275,19 +260,15 @@ class Provisioner:
             return  # as wanted, whoever did it
 
 
-def _all_untouched(changes: Iterable[Change], progress: Progress) -> Report:
-    outcomes = tuple(_untouched(change) for change in changes)
-    for outcome in outcomes:
-        progress(outcome)
-    return outcomes
+def _call(retries: Retries, permit: Permit, call: Callable[[], None]) -> None:
+    """Every attempt needs its permit: pauses between them may outlast a lease."""
+
+    def attempt() -> None:
+        permit()
+        call()
+
+    retries.call(attempt)
 
 
-def _untouched(change: Change) -> Outcome:
-    if change.action in ("create", "update", "delete"):
-        return Outcome(*change.key, "skipped", "another resource is refused, so nothing was touched")
-    return _as_planned(change)
-
-
-def _as_planned(change: Change) -> Outcome:
-    result = _RESULTS[change.action]
-    return Outcome(*change.key, result, "; ".join(change.reasons))
+def _may_come_to_pass(error: Exception) -> bool:
+    return transient(error) or isinstance(error, Forbidden)

@@ -69,6 +69,8 @@ def confirmable(changes: Iterable[Change]) -> dict[Key, frozenset[str]]:
 def short_name(key: Key) -> str:
     """As in documents. Names of buckets, topics and subscriptions may have dots in them."""
     kind, full_name = key
+    if kind == keys.SERVICE_ACCOUNTS:
+        return full_name.partition("@")[0]
     return full_name.rpartition("." if kind in (keys.DATASETS, keys.TABLES, keys.VIEWS) else "/")[2]
 
 

@@ -1,8 +1,9 @@
 """What a dataflow wants of every kind it uses, and who provides it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from director.documents.kinds import Kind, kinds
@@ -12,13 +13,22 @@ from director.provisioning.clients import Clients
 from director.provisioning.protection import protection
 
 
-def wanted(blueprint: Blueprint, dataflow: str) -> tuple[Wanted[Any], ...]:
-    """The resources of a dataflow, kind by kind, each in the order of the document."""
+def wanted(
+    blueprint: Blueprint, dataflow: str, service_urls: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Wanted[Any], ...]:
+    """The resources of a dataflow, kind by kind, each in the order of the document.
+
+    What calls a service waits while its address is not among `service_urls`.
+    """
     architecture = blueprint.architecture
     specs = architecture.dataflows[dataflow]
-    context = Context(architecture, dataflow, blueprint.seeds)
+    context = Context(architecture, dataflow, blueprint.seeds, service_urls)
     return tuple(
-        replace(_code(kind).wanted(context, spec), protection=protection(architecture, specs, kind, spec))
+        replace(
+            _code(kind).wanted(context, spec),
+            protection=protection(architecture, specs, kind, spec),
+            enforced=spec.enforce,
+        )
         for kind in kinds().values()
         for spec in getattr(specs.resources, kind.name)
     )

@@ -22,6 +22,7 @@ from director.provisioning.base import (
     owner_in,
 )
 from director.provisioning.clients import Clients
+from director.resources.rules import where_said, without_version
 
 ANEW = "use another name, or move the data and delete the dataset"
 
@@ -33,6 +34,9 @@ class State:
     location: Annotated[str, fixed(ANEW)]
     description: str = ""
     default_table_expiration_ms: int | None = None
+    default_partition_expiration_ms: int | None = None
+    default_encryption_configuration: Annotated[str | None, where_said] = None
+    max_time_travel_hours: Annotated[int | None, where_said] = None
     labels: Labels = field(default_factory=dict)
 
 
@@ -41,6 +45,9 @@ def wanted(context: Context, spec: Dataset) -> Wanted[State]:
         location=spec.location or context.architecture.location,
         description=spec.description,
         default_table_expiration_ms=milliseconds(spec.default_table_expiration),
+        default_partition_expiration_ms=milliseconds(spec.default_partition_expiration),
+        default_encryption_configuration=spec.default_kms_key_name,
+        max_time_travel_hours=spec.max_time_travel_hours,
         labels=context.labels(spec.labels),
     )
     key = keys.dataset(context.project, spec.name)
@@ -66,6 +73,9 @@ class Datasets:
             location=found.location or "",
             description=found.description or "",
             default_table_expiration_ms=found.default_table_expiration_ms,
+            default_partition_expiration_ms=found.default_partition_expiration_ms,
+            default_encryption_configuration=_key(found.default_encryption_configuration),
+            max_time_travel_hours=int(found.max_time_travel_hours) if found.max_time_travel_hours else None,
             labels=dict(found.labels),
         )
         return Observed(state, owner_in(state.labels), found)
@@ -95,4 +105,14 @@ class Datasets:
 def _fill(dataset: Any, state: State) -> None:
     dataset.description = state.description or None
     dataset.default_table_expiration_ms = state.default_table_expiration_ms
+    dataset.default_partition_expiration_ms = state.default_partition_expiration_ms
+    if state.default_encryption_configuration:
+        key = bigquery.EncryptionConfiguration(kms_key_name=state.default_encryption_configuration)
+        dataset.default_encryption_configuration = key
+    if state.max_time_travel_hours:
+        dataset.max_time_travel_hours = state.max_time_travel_hours
     dataset.labels = {**dataset.labels, **state.labels}
+
+
+def _key(found: Any) -> str | None:
+    return without_version(found.kms_key_name) if found else None

@@ -1,11 +1,12 @@
 """What the door answers with, and what it takes: the one source of the bytes and of the OpenAPI document."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from director.names import ID_PATTERN
-from director.operations.operations import OneOutcome, Operation, State
+from director.operations.model import OneOutcome, Operation, State
+from director.provisioning.plan_document import Purpose
 from director.rest.paging import ByTime
 from director.safety.audit import Record
 from director.strict import Strict
@@ -23,8 +24,23 @@ class Alive(Answer):
     alive: bool
 
 
+class CommandsSeen(Answer):
+    """Whether commands come in from Pub/Sub, and seconds since the last one did."""
+
+    subscribed: bool
+    quiet_seconds: float | None
+
+
 class Ready(Answer):
+    """`version` of the architecture is in force; `remark` is what somebody should see to all the same.
+
+    `commands` is there where the director takes some.
+    """
+
     ready: bool
+    version: int | None = None
+    remark: str | None = None
+    commands: CommandsSeen | None = None
 
 
 class DataflowList(Answer):
@@ -69,7 +85,7 @@ class Plan(Answer):
     dataflow: str
     service: str | None
     resource: str | None
-    purpose: Literal["apply", "teardown"]
+    purpose: Purpose
     hash: str
     changes: tuple[PlannedChange, ...]
 
@@ -90,6 +106,7 @@ class Difference(Answer):
     reason: str
     moved: Literal["world", "document", "unknown"]
     mendable: bool
+    enforced: bool
 
 
 class Drift(Answer):
@@ -98,12 +115,13 @@ class Drift(Answer):
 
 
 class Slice(Answer):
-    """A service's own configuration, with the names of what it is linked to."""
+    """A service's own configuration and the variables of its environment, with the names of what it is linked to."""
 
     project: str
     dataflow: str
     service: str
     config: dict[str, Any]
+    environment: dict[str, str]
 
 
 class Done(Answer):
@@ -131,9 +149,15 @@ Named = Annotated[str, Field(min_length=1, max_length=512)]
 class PlanAsked(Strict):
     """Of the whole dataflow, of what one service is linked to, or of one resource with what it needs."""
 
-    purpose: Literal["apply", "teardown"] = "apply"
+    purpose: Purpose = "apply"
     service: Id | None = None
     resource: Named | None = None
+
+    @model_validator(mode="after")
+    def _back_as_a_whole(self) -> Self:
+        if self.purpose == "rollback" and (self.service or self.resource):
+            raise ValueError("a dataflow is rolled back as a whole; leave out service and resource")
+        return self
 
 
 class ApplyAsked(Strict):
@@ -153,9 +177,25 @@ class TeardownAsked(Strict):
     resource: Named | None = None
 
 
+class DataflowRollbackAsked(Strict):
+    """`plan_hash` of a plan for rollback, and by name each resource whose data may be lost."""
+
+    plan_hash: Hash
+    confirmed: Annotated[tuple[Named, ...], Field(max_length=200)] = ()
+
+
 class OperationsAsked(ByTime):
+    """`request_id` is that of the call, or the id of the command."""
+
     dataflow: Id | None = None
     state: State | None = None
+    request_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")] | None = None
+
+
+class NewsAsked(Strict):
+    """Seconds to wait for another configuration than If-None-Match has."""
+
+    wait: Annotated[float, Field(ge=0, le=30, allow_inf_nan=False)] = 0.0
 
 
 class WaitAsked(Strict):

@@ -1,7 +1,6 @@
 """What callers send, read strictly: size, type, depth, keys, and then the model, every mistake with its pointer."""
 
 import json
-import re
 from typing import Any, TypeVar
 
 from flask import Request
@@ -11,21 +10,19 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import ClientDisconnected
 
 from director.rest.problems import BadInput, Mistake
+from director.safety.untrusted import LARGEST, Unreadable, json_object
 from director.strict import Strict
 
-LARGEST = 256 * 1024  # bytes
-DEEPEST = 32  # objects and lists within each other
-MOST_KEYS = 2_000
 M = TypeVar("M", bound=BaseModel)
-_BETWEEN_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
 class Nothing(Strict):
     """An empty object, or no body at all."""
 
 
-def body_of(request: Request, model: type[M]) -> M:
+def body_of(request: Request, model: type[M], largest: int = LARGEST) -> M:
     """Raises BadInput, 408 where the rest does not come, and 413 for too much."""
+    request.max_content_length = largest
     try:
         text = request.get_data(cache=False)
         request.stream.read(1)  # a body in chunks is merely cut at the limit; reading on past it raises 413
@@ -52,27 +49,10 @@ def query_of(query: "MultiDict[str, str]", model: type[M]) -> M:
 
 def parsed(text: bytes) -> dict[str, Any]:
     """Raises BadInput."""
-    if _depth(text) > DEEPEST:
-        raise _refused(f"is nested more than {DEEPEST} deep; flatten it")
-    keys = 0
-
-    def counted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal keys
-        keys += len(pairs)
-        found = dict(pairs)
-        if keys > MOST_KEYS:
-            raise _refused(f"has more than {MOST_KEYS} keys; send less")
-        if len(found) < len(pairs):
-            raise _refused("has a key twice in one object; keep one")
-        return found
-
     try:
-        document = json.loads(text, object_pairs_hook=counted, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise _refused("is not JSON; send an object or nothing") from error
-    if not isinstance(document, dict):
-        raise _refused("is not an object; send an object or nothing")
-    return document
+        return json_object(text)
+    except Unreadable as error:
+        raise BadInput([Mistake(pointer="", message=f"the body {error}")]) from error
 
 
 def _checked(document: dict[str, Any], model: type[M]) -> M:
@@ -80,15 +60,6 @@ def _checked(document: dict[str, Any], model: type[M]) -> M:
         return model.model_validate_json(json.dumps(document))
     except ValidationError as error:
         raise BadInput([_mistake(one, "/") for one in error.errors(include_url=False)]) from error
-
-
-def _depth(text: bytes) -> int:
-    """Counted before anything is parsed: the parser itself recurses."""
-    deepest = depth = 0
-    for bracket in re.findall(rb"[\[{\]}]", _BETWEEN_TEXTS.sub(b"", text)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def _mistake(detail: ErrorDetails, mark: str) -> Mistake:
@@ -103,11 +74,3 @@ def _mistake(detail: ErrorDetails, mark: str) -> Mistake:
 
 def _escaped(part: str) -> str:
     return part[:64].replace("~", "~0").replace("/", "~1")
-
-
-def _refused(message: str) -> BadInput:
-    return BadInput([Mistake(pointer="", message=f"the body {message}")])
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(name)

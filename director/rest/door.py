@@ -1,6 +1,5 @@
 """The way in, the same for every route: who are you, may you, what do you want; then the route, then the answer."""
 
-import hashlib
 import re
 import time
 import uuid
@@ -14,12 +13,13 @@ from pydantic import BaseModel
 from director.errors import Unknown
 from director.rest.bodies import body_of, query_of
 from director.rest.problems import TooFast, told
-from director.rest.route import Call, Parts, Reply, Route, Stream
+from director.rest.route import Call, Parts, Reply, Route, Stream, etag_of
 from director.safety.authentication import NOBODY_ASKED, Identity, Unauthenticated
 from director.safety.authorization import NotPermitted
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _ROUTE, _STARTED = "director.route", "director.started"
+_CONDITIONS = ("REQUEST_METHOD", "HTTP_IF_NONE_MATCH")
 
 
 def request_id() -> str:
@@ -56,7 +56,7 @@ def _let_in(route: Route, parts: Parts, arguments: dict[str, str]) -> Reply:
         call = replace(call, identity=_identity(route, parts))
         _authorize(route, call)
     query = query_of(request.args, route.query)
-    body = body_of(request, route.takes) if route.takes else None
+    body = body_of(request, route.takes, route.largest) if route.takes else None
     call = replace(call, query=query, body=body)
     return _recorded(route, call) if route.changes else route.endpoint(call)
 
@@ -100,7 +100,7 @@ def _recorded(route: Route, call: Call) -> Reply:
     """The intent before, the outcome after; an operation that was begun records its own."""
     facts = {"dataflow": call.arguments.get("dataflow"), "operation": call.arguments.get("operation")}
     if call.body is not None:
-        facts |= {name: getattr(call.body, name, None) for name in ("service", "plan_hash")}
+        facts |= {name: getattr(call.body, name, None) for name in ("service", "resource", "plan_hash")}
     trail = call.parts.audit.intent(call.identity, _address(request), route.action, call.request_id, **facts)
     try:
         reply = route.endpoint(replace(call, trail=trail))
@@ -126,8 +126,10 @@ def _response(route: Route, reply: Reply) -> Response:
     response = Response(content, reply.status, content_type=media_type)
     response.headers.update(reply.headers)
     if route.etag:
-        response.set_etag(hashlib.sha256(content.encode()).hexdigest()[:32])
-        response.make_conditional(request)
+        if "ETag" not in reply.headers:
+            response.set_etag(etag_of(content))
+        asked = {name: request.environ[name] for name in _CONDITIONS if name in request.environ}
+        response.make_conditional(asked)  # If-Match of a GET has no meaning here
     return response
 
 

@@ -17,21 +17,21 @@ class Figures:
     """Of one application; `operations` counts them by state when asked."""
 
     def __init__(self, operations: Callable[[], Mapping[str, int]]) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()  # others may tell of themselves in it
         self._requests = Counter(
-            "director_requests", "requests by route and answer", ["route", "code"], registry=self._registry
+            "director_requests", "requests by route and answer", ["route", "code"], registry=self.registry
         )
         self._seconds = Histogram(
-            "director_request_seconds", "seconds to the answer", ["route"], buckets=SECONDS, registry=self._registry
+            "director_request_seconds", "seconds to the answer", ["route"], buckets=SECONDS, registry=self.registry
         )
-        self._registry.register(_Operations(operations))
+        self.registry.register(_Operations(operations))
 
     def answered(self, route: str, code: int, seconds: float) -> None:
         self._requests.labels(route, str(code)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def text(self) -> str:
-        return generate_latest(self._registry).decode()
+        return generate_latest(self.registry).decode()
 
 
 class _Operations(Collector):

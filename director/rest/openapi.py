@@ -1,17 +1,15 @@
 """The OpenAPI 3.1 document of the door, made from its routes and from the models of what they take and answer."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from director.names import ID_PATTERN
-from director.operations.operations import Operation
+from director.operations.model import Operation
 from director.rest.problems import MEDIA_TYPE as PROBLEM
 from director.rest.problems import Problem
-from director.rest.route import Route
+from director.rest.route import ARGUMENT, ARGUMENTS, Route
 
 VERSION = "1"
 _ABOUT = (
@@ -26,9 +24,12 @@ _WHY = {
     404: "not there, or not the caller's to know of",
     408: "the rest of the body did not come",
     409: "not as wanted, busy, moved since the plan, or an Idempotency-Key used before; code says which",
+    412: "another version is current than If-Match names",
     413: "the body is too large",
     414: "the address is too long",
     415: "the body is not application/json",
+    422: "the documents cannot be used; problems says why",
+    428: "say with If-Match which version is known as current",
     429: "too many requests; see Retry-After",
     502: "Google refuses",
     503: "not now; see Retry-After",
@@ -48,7 +49,7 @@ def document(routes: Iterable[Route]) -> Schema:
     references: dict[Any, Schema] = {model: schema for (model, _), schema in named.items()}
     paths: dict[str, Schema] = {}
     for route in routes:
-        paths.setdefault(_path(route), {})[route.method.lower()] = _operation(route, references)
+        paths.setdefault(route.address, {})[route.method.lower()] = _operation(route, references)
     return {
         "openapi": "3.1.0",
         "info": {"title": "director", "version": VERSION, "description": _ABOUT},
@@ -68,13 +69,9 @@ def document(routes: Iterable[Route]) -> Schema:
     }
 
 
-def _path(route: Route) -> str:
-    return re.sub(r"<id:(\w+)>", r"{\1}", route.path)
-
-
 def _operation(route: Route, references: Mapping[Any, Schema]) -> Schema:
     found: Schema = {
-        "operationId": f"{route.method.lower()} {_path(route)}",
+        "operationId": f"{route.method.lower()} {route.address}",
         "summary": route.summary,
         "x-action": route.action,
         "parameters": [*_in_path(route), *_in_query(route), *_in_headers(route)],
@@ -93,10 +90,14 @@ def _required(body: type[BaseModel]) -> bool:
 
 
 def _in_path(route: Route) -> list[Schema]:
-    schema = {"type": "string", "pattern": f"^{ID_PATTERN}$"}
     return [
-        {"name": name, "in": "path", "required": True, "schema": schema}
-        for name in re.findall(r"<id:(\w+)>", route.path)
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{ARGUMENTS[kind]}$"},
+        }
+        for kind, name in ARGUMENT.findall(route.path)
     ]
 
 
@@ -109,6 +110,8 @@ def _in_headers(route: Route) -> list[Schema]:
     found: dict[str, Schema] = {}
     if route.etag:
         found["If-None-Match"] = {"type": "string"}
+    if route.guarded:
+        found["If-Match"] = {"type": "string", "examples": ['"7"']}
     if route.begins:
         found["Idempotency-Key"] = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
         found["Prefer"] = {"type": "string", "examples": ["respond-async"]}
@@ -125,6 +128,7 @@ def _responses(route: Route, references: Mapping[Any, Schema]) -> Schema:
         found["202"] = {"description": "begun; ask for the operation", "content": operation, "headers": location}
     if route.etag:
         found["304"] = {"description": _WHY[304]}
+    if route.etag or route.guarded:
         found["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
     for status in _refusals(route):
         problem: Schema = {"description": _WHY[status], "content": {PROBLEM: {"schema": references[Problem]}}}
@@ -145,8 +149,10 @@ def _refusals(route: Route) -> list[int]:
     found = {400, 414, *route.refusals}
     if route.action != "open":
         found |= {401, 403, 429, 503}
-    if "<id:" in route.path:
+    if route.path != route.address:
         found.add(404)
+    if route.guarded:
+        found |= {412, 428}
     if route.takes:
         found |= {408, 413, 415}
     return sorted(found)

@@ -1,11 +1,11 @@
 """From a call to an operation: begun once however often it is asked for, and waited for unless that is declined."""
 
-import hashlib
 from functools import partial
 from typing import Any
 
 from director.errors import Unknown
-from director.operations.operations import Asked, Kind, Operation, Progress, Work
+from director.operations.endings import digest, good, record
+from director.operations.model import Asked, Kind, NoSuchPart, Operation, Progress, Work
 from director.rest.answers import Done
 from director.rest.problems import BadInput, Mistake, NotAsWanted
 from director.rest.route import Call, Reply
@@ -18,10 +18,8 @@ def operated(call: Call, kind: Kind, work: Work) -> Reply:
     """202 with the operation where `Prefer: respond-async` asks for that or it takes too long, else its end."""
     call.director.description(call.dataflow)  # an unknown one raises here, before there is an operation
     key, body = _repeat(call)
-    asked = Asked(
-        kind, call.dataflow, call.identity.name, call.request_id, call.body.service, call.body.resource, key, body
-    )
-    operation, new = call.parts.operations.begin(asked, partial(_worked, work), _good, partial(_record, call))
+    asked = Asked(kind, call.dataflow, call.identity.name, call.request_id, *_part(call.body), key, body)
+    operation, new = call.parts.operations.begin(asked, partial(_worked, work), good, partial(_record, call))
     if call.trail and new:
         call.trail.handed_over = True
     if "respond-async" in call.headers.get("Prefer", "").lower():
@@ -30,13 +28,9 @@ def operated(call: Call, kind: Kind, work: Work) -> Reply:
     return _end(final) if final.over else _accepted(final, {})
 
 
-def not_in_there(error: Unknown) -> BadInput:
+def not_in_there(error: Unknown) -> NoSuchPart:
     """The dataflow is there and theirs to see, so a wrong name within it may be told."""
-    return BadInput([Mistake(pointer="", message=str(error))], 404, "no_such_part")
-
-
-def _good(outcome: Any) -> bool:
-    return bool(outcome.good)
+    return NoSuchPart(str(error))
 
 
 def _worked(work: Work, progress: Progress, operation: str) -> Any:
@@ -46,24 +40,27 @@ def _worked(work: Work, progress: Progress, operation: str) -> Any:
         raise not_in_there(error) from error
 
 
+def _part(asked: Any) -> tuple[str | None, str | None]:
+    """Service and resource; a rollback is of the whole."""
+    return getattr(asked, "service", None), getattr(asked, "resource", None)
+
+
 def _repeat(call: Call) -> tuple[str | None, str]:
     """A key is its caller's own, for one dataflow and one thing to do."""
     given = call.headers.get("Idempotency-Key")
-    body = _digest(call.body.model_dump_json())
+    body = digest(call.body.model_dump_json())
     if given is None:
         return None, body
     if not 0 < len(given) <= LONGEST_KEY or not given.isascii() or not given.isprintable():
         message = f"must be 1-{LONGEST_KEY} printable characters, such as a UUID"
         raise BadInput([Mistake(pointer="Idempotency-Key", message=message)])
     action = type(call.body).__name__
-    return _digest("\0".join((call.identity.way, call.identity.name, action, call.dataflow, given))), body
+    return digest("\0".join((call.identity.way, call.identity.name, action, call.dataflow, given))), body
 
 
 def _record(call: Call, final: Operation) -> None:
     if call.trail:
-        report = _digest("".join(one.model_dump_json() for one in final.resources))
-        result = f"{final.state}: {final.fault.code}" if final.fault else final.state
-        call.trail.end(result, operation=final.id, report_hash=report)
+        record(call.trail, final)
 
 
 def _accepted(operation: Operation, headers: dict[str, str]) -> Reply:
@@ -87,7 +84,3 @@ def _why(final: Operation) -> tuple[int, str, str]:
     refused = any(one.result == "refused" for one in final.resources)
     message = f"dataflow '{final.dataflow}' is not as wanted; see resources for what to change"
     return (409, "refused", message) if refused else (502, "failed", message)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
 from director.errors import Busy, DirectorError, Moved, Rejected, Superseded, Unavailable, Unknown
-from director.operations.operations import Cancelled, Fault, Reused
+from director.operations.model import Cancelled, Fault, NoSuchPart, Reused
+from director.renewal import ReadOnly
 from director.safety.audit import AuditUnavailable
 from director.safety.authentication import Unauthenticated
 from director.safety.authorization import NotPermitted
 from director.safety.certificates import KeysUnreachable
 from director.strict import printable
+from director.versions.version import Conflict
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:iot-dataflows:problem:"
@@ -97,6 +99,11 @@ def _busy(error: Busy) -> Told:
     return Told(409, "busy", str(error), holder=error.holder, expires=error.expires.isoformat()).after(error.seconds)
 
 
+def _conflict(error: Conflict) -> Told:
+    current = error.current.number if error.current else 0
+    return Told(412, "conflict", str(error), expected=error.expected, current=current, moved=list(error.moved))
+
+
 def _cloud(error: Unavailable) -> Told:
     return Told(503, "cloud_unavailable", "Google's services do not answer now; try again").after(5)
 
@@ -116,14 +123,21 @@ def _bad_input(error: BadInput) -> Told:
     return Told(error.status, error.code, str(error), problems=problems)
 
 
+def _no_such_part(error: NoSuchPart) -> Told:
+    return Told(404, "no_such_part", str(error), problems=[Mistake(pointer="", message=str(error)).model_dump()])
+
+
 _TOLD: dict[type[DirectorError], Callable[[Any], Told]] = {
     Unknown: lambda error: Told(404, "not_found", NOT_FOUND),
     NotPermitted: lambda error: Told(403, "forbidden", str(error)),
     Unauthenticated: _unauthenticated,
     TooFast: lambda error: Told(429, "too_many_requests", str(error)).after(error.seconds),
     BadInput: _bad_input,
+    NoSuchPart: _no_such_part,
     NotAsWanted: lambda error: Told(error.status, error.code, str(error), **error.details),
     Busy: _busy,
+    Conflict: _conflict,
+    ReadOnly: lambda error: Told(409, "read_only", str(error)),
     Moved: lambda error: Told(409, "moved", str(error), moved=list(error.moved)),
     Superseded: lambda error: Told(409, "superseded", str(error)),
     Cancelled: lambda error: Told(409, "cancelled", str(error)),

@@ -1,5 +1,7 @@
 """What a route is: an address, the action that has to be allowed for it, what it takes, and what it answers."""
 
+import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -7,16 +9,24 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from werkzeug.datastructures import Headers
 
+from director.names import ID_PATTERN
 from director.operations.events import Events
 from director.operations.operations import Operations
+from director.operations.vitals import Beside
+from director.renewal import Renewal
 from director.rest.bodies import Nothing
 from director.rest.figures import Figures
 from director.rest.limits import Buckets
+from director.rest.turns import Turns
 from director.safety.audit import Audit, Trail
 from director.safety.authentication import Authenticator, Identity
 from director.safety.authorization import Action, Authorization
+from director.safety.untrusted import LARGEST
 from director.service import Director
 from director.strict import Strict
+
+ARGUMENTS = {"id": ID_PATTERN, "number": "[1-9][0-9]{0,8}"}  # what may stand in an address, by its kind
+ARGUMENT = re.compile(r"<(\w+):(\w+)>")
 
 
 class NoQuery(Strict):
@@ -37,7 +47,10 @@ class Parts:
     limits: Buckets
     refusals: Buckets
     stopping: Callable[[], bool]
+    beside: Beside
+    turns: Turns
     document: str  # of this interface, in OpenAPI
+    renewal: Renewal | None = None  # where there is no store of versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +104,16 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def etag_of(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`answer` is a model or a media type; `etag` where If-None-Match is worth asking; `begins` an operation."""
+    """`answer` is a model or a media type; `etag` where If-None-Match is worth asking; `begins` an operation.
+
+    `guarded` is what changes only what If-Match names; `largest` the bytes of a body.
+    """
 
     method: Literal["GET", "POST"]
     path: str
@@ -107,6 +127,8 @@ class Route:
     etag: bool = False
     changes: bool = False
     begins: bool = False
+    guarded: bool = False
+    largest: int = LARGEST
 
     @property
     def takes(self) -> type[Strict] | None:
@@ -115,4 +137,9 @@ class Route:
 
     @property
     def name(self) -> str:
-        return f"{self.method} {self.path}".replace("<id:", "{").replace(">", "}")
+        return f"{self.method} {self.address}"
+
+    @property
+    def address(self) -> str:
+        """As OpenAPI writes it."""
+        return ARGUMENT.sub(r"{\2}", self.path)

@@ -3,7 +3,7 @@
 Flask's rules, the checks at the door and the OpenAPI document are all made from this list.
 """
 
-from director.operations.operations import Operation
+from director.operations.model import Operation
 from director.rest.answers import (
     Alive,
     ApplyAsked,
@@ -11,8 +11,10 @@ from director.rest.answers import (
     AuditPage,
     Dataflow,
     DataflowList,
+    DataflowRollbackAsked,
     Done,
     Drift,
+    NewsAsked,
     OperationList,
     OperationsAsked,
     Plan,
@@ -23,14 +25,25 @@ from director.rest.answers import (
     Verified,
     WaitAsked,
 )
-from director.rest.endpoints import audit, dataflows, events, operations, own, services
+from director.rest.endpoints import architecture, audit, dataflows, events, operations, own, services
 from director.rest.figures import MEDIA_TYPE
-from director.rest.paging import ByName
+from director.rest.paging import ByName, ByTime
 from director.rest.route import Route
+from director.rest.versions import (
+    LARGEST_IMPORT,
+    AddedVersion,
+    ArchitectureSeen,
+    DiffAsked,
+    Differences,
+    ImportAsked,
+    RollbackAsked,
+    VersionList,
+)
 
 DATAFLOW = "/v1/dataflows/<id:dataflow>"
 SERVICE = f"{DATAFLOW}/services/<id:service>"
 OPERATION = "/v1/operations/<id:operation>"
+ARCHITECTURE = "/v1/architecture"
 CLOUD = (502, 503)
 
 ROUTES: tuple[Route, ...] = (
@@ -60,7 +73,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="POST", path=f"{DATAFLOW}:plan", action="plan", endpoint=dataflows.planned, answer=Plan,
-        body=PlanAsked, refusals=CLOUD, summary="what an apply or a teardown would do; changes nothing",
+        body=PlanAsked, refusals=CLOUD, summary="what an apply, a teardown or a rollback would do; changes nothing",
     ),
     Route(
         method="POST", path=f"{DATAFLOW}:verify", action="verify", endpoint=dataflows.verified, answer=Verified,
@@ -81,12 +94,46 @@ ROUTES: tuple[Route, ...] = (
         summary="delete what is ours and unprotected, as a plan has shown it",
     ),
     Route(
+        method="POST", path=f"{DATAFLOW}:rollback", action="rollback", endpoint=dataflows.rolled_back, answer=Done,
+        body=DataflowRollbackAsked, refusals=(409, *CLOUD), changes=True, begins=True,
+        summary="bring back what was last applied whole, as a plan has shown it",
+    ),
+    Route(
         method="GET", path=f"{SERVICE}/config", action="read_configuration", endpoint=services.configured,
-        answer=Slice, etag=True, summary="a service's own slice of the configuration",
+        answer=Slice, etag=True, query=NewsAsked,
+        summary="a service's own slice of the configuration; with wait, once it is another than If-None-Match has",
     ),
     Route(
         method="POST", path=f"{SERVICE}:verify", action="register", endpoint=services.registered, answer=Slice,
         refusals=(409, *CLOUD), summary="start-up handshake: the slice once all the service needs is there",
+    ),
+    Route(
+        method="GET", path=ARCHITECTURE, action="see_architecture", endpoint=architecture.current,
+        answer=ArchitectureSeen, etag=True, refusals=(404, *CLOUD), summary="the current version, with its texts",
+    ),
+    Route(
+        method="POST", path=ARCHITECTURE, action="change_architecture", endpoint=architecture.imported,
+        answer=AddedVersion, body=ImportAsked, guarded=True, changes=True, largest=LARGEST_IMPORT,
+        refusals=(404, 409, 422, *CLOUD), summary="add a version, which is current then",
+    ),
+    Route(
+        method="POST", path=f"{ARCHITECTURE}:rollback", action="change_architecture",
+        endpoint=architecture.rolled_back, answer=AddedVersion, body=RollbackAsked, guarded=True, changes=True,
+        refusals=(404, 409, 422, *CLOUD), summary="add the texts of an old version once more",
+    ),
+    Route(
+        method="GET", path=f"{ARCHITECTURE}/versions", action="see_architecture", endpoint=architecture.listed,
+        answer=VersionList, query=ByTime, refusals=(404, *CLOUD), summary="versions, the newest first",
+    ),
+    Route(
+        method="GET", path=f"{ARCHITECTURE}/versions/<number:version>", action="see_architecture",
+        endpoint=architecture.shown, answer=ArchitectureSeen, etag=True, refusals=CLOUD,
+        summary="one version, with its texts",
+    ),
+    Route(
+        method="GET", path=f"{ARCHITECTURE}/diff", action="see_architecture", endpoint=architecture.compared,
+        answer=Differences, query=DiffAsked, refusals=(404, *CLOUD),
+        summary="what one version changes of another: texts, services, resources",
     ),
     Route(
         method="GET", path="/v1/operations", action="see_operations", endpoint=operations.listed,

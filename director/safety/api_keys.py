@@ -61,6 +61,10 @@ class ApiKeys:
             raise Misconfigured(f"--api-keys {file} is open to others; run `chmod 600 {file}`, as its owner")
         return cls(load(file, ApiKeyFile).keys)
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(key.name for key in self._keys)
+
     def identify(self, authorization: str | None) -> Identity:
         """Looks at every key, so that the time it takes tells nothing of any."""
         given = bearer(authorization)

@@ -1,18 +1,15 @@
 """Who changed what, and how it ended: records that are only ever added, before the effect and after it.
 
-Each is a line of JSON in a file, if there is one, and a line of the log. No record holds a body, a header or a value
+Each is a line of JSON where records are kept, and a line of the log. No record holds a body, a header or a value
 of any configuration: only names, hashes and results.
 """
 
-import errno
 import json
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from director.errors import Unavailable
@@ -21,7 +18,6 @@ from director.strict import Strict, printable
 
 IN_MEMORY = 10_000  # records
 MOST_READ = 20_000  # records looked at for one page
-BLOCK = 64 << 10  # bytes read at once, from the end
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +38,7 @@ class Record(Strict):
     request_id: str
     dataflow: str | None = None
     service: str | None = None
+    resource: str | None = None
     operation: str | None = None
     plan_hash: str | None = None
     report_hash: str | None = None
@@ -49,10 +46,14 @@ class Record(Strict):
 
 
 class Records(Protocol):
-    """Where lines are kept. `before` gives them from the newest, each with the mark that continues before it."""
+    """Where lines are kept. `before` gives them from the newest, each with the mark that continues before it.
+
+    `prune` forgets what is older than a moment, at most about so many lines, and says how many it were.
+    """
 
     def append(self, line: bytes) -> None: ...
     def before(self, mark: int | None) -> Iterator[tuple[int, bytes]]: ...
+    def prune(self, before: datetime, most: int) -> int: ...
 
 
 class MemoryRecords:
@@ -73,52 +74,13 @@ class MemoryRecords:
             lines = list(self._lines)
         return ((number, line) for number, line in reversed(lines) if mark is None or number < mark)
 
-
-class FileRecords:
-    """A file that nobody else may read, written through to the disk line by line."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises AuditUnavailable."""
-        self._path = path
-        self._lock = threading.Lock()
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            self._end_half_line()
-        except OSError as error:
-            raise _unwritable(path, error) from error
-
-    def append(self, line: bytes) -> None:
+    def prune(self, before: datetime, most: int) -> int:
+        forgotten = 0
         with self._lock:
-            try:
-                self._end_half_line()
-                if os.write(self._file, line + b"\n") <= len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fdatasync(self._file)
-            except OSError as error:
-                raise _unwritable(self._path, error) from error
-
-    def before(self, mark: int | None) -> Iterator[tuple[int, bytes]]:
-        """Marks are places in the file. A line that was cut short by a crash is passed over."""
-        end = os.fstat(self._file).st_size if mark is None else min(mark, os.fstat(self._file).st_size)
-        rest = b""
-        while end > 0:
-            start = max(0, end - BLOCK)
-            block = os.pread(self._file, end - start, start) + rest
-            first = 0 if start == 0 else block.find(b"\n") + 1
-            if first == 0 and start > 0:
-                rest, end = block, start
-                continue
-            at = start + len(block)
-            for line in reversed(block[first:].splitlines(keepends=True)):
-                at -= len(line)
-                yield at, line.rstrip(b"\n")
-            rest, end = block[:first], start
-
-    def _end_half_line(self) -> None:
-        """What a crash or a full disk has cut short must not spoil the line after it."""
-        size = os.fstat(self._file).st_size
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
-            os.write(self._file, b"\n")
+            while self._lines and forgotten < most and is_older(self._lines[0][1], before):
+                self._lines.popleft()
+                forgotten += 1
+        return forgotten
 
 
 class Trail:
@@ -168,6 +130,10 @@ class Audit:
         """The outcome that a process no longer could write. Raises AuditUnavailable."""
         self._write(_record("outcome", who, "", "", action, request_id, {**facts, "result": "interrupted"}))
 
+    def forget(self, before: datetime, most: int) -> int:
+        """Records that are older, at most about so many; how many they were. Raises AuditUnavailable."""
+        return self._records.prune(before, most)
+
     def page(self, mark: int | None, size: int, shown: Callable[[Record], bool]) -> tuple[list[Record], int | None]:
         """The newest first, and the mark with which to go on, which may lead to an empty page."""
         found: list[Record] = []
@@ -206,11 +172,11 @@ def _read(line: bytes) -> Record | None:
         return None
 
 
+def is_older(line: bytes, moment: datetime) -> bool:
+    """A line that nobody can read is as old as what is around it."""
+    record = _read(line)
+    return record is None or datetime.fromisoformat(record.time) < moment
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _unwritable(path: Path, error: OSError) -> AuditUnavailable:
-    return AuditUnavailable(
-        f"the audit {path} cannot be written ({error.strerror}); free the disk or name another file"
-    )

@@ -13,7 +13,7 @@ from google.auth import jwt
 from director.errors import DirectorError, Misconfigured
 from director.safety.certificates import Certificates
 
-Way = Literal["id_token", "api_key", "none"]
+Way = Literal["id_token", "api_key", "pubsub", "none"]
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 CLOCK_SKEW = 10  # seconds another machine's clock may be off
 LONGEST_TOKEN = 8_000  # characters

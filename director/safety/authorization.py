@@ -17,6 +17,7 @@ Action = Literal[
     "drift",
     "apply",
     "teardown",
+    "rollback",
     "read_configuration",
     "register",
     "see_operations",
@@ -24,8 +25,11 @@ Action = Literal[
     "see_events",
     "see_metrics",
     "see_audit",
+    "see_architecture",
+    "change_architecture",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+OF_ALL: frozenset[Action] = frozenset({"see_architecture", "change_architecture"})  # dataflows at once
 
 _VIEWER: frozenset[Action] = frozenset(
     {"see_itself", "list", "see", "plan", "verify", "drift", "see_operations", "see_events", "see_metrics"}
@@ -47,18 +51,26 @@ class Authorization:
     """The grants of all identities."""
 
     def __init__(self, grants: Iterable[Grant]) -> None:
-        self._grants: dict[str, tuple[Grant, ...]] = {}
+        self.renew(grants)
+
+    def renew(self, grants: Iterable[Grant]) -> None:
+        """These take the place of those there were."""
+        found: dict[str, tuple[Grant, ...]] = {}
         for grant in grants:
-            self._grants[grant.identity] = (*self._grants.get(grant.identity, ()), grant)
+            found[grant.identity] = (*found.get(grant.identity, ()), grant)
+        self._grants = found
 
     def authorize(
         self, identity: Identity, action: Action, dataflow: str | None = None, service: str | None = None
     ) -> None:
         """Raises Unknown where what is asked about is not theirs to know of, NotPermitted where it is but no more.
 
-        Without a dataflow the question is whether they may do it anywhere at all.
+        Without a dataflow the question is whether they may do it anywhere at all, or in all of them where the action
+        is of all.
         """
         grants = self._of(identity)
+        if action in OF_ALL:
+            grants = tuple(grant for grant in grants if EVERY in grant.dataflows)
         if dataflow is not None:
             grants = tuple(grant for grant in grants if grant.covers(dataflow) and grant.includes(service))
         if dataflow is not None and not grants:

@@ -168,6 +168,9 @@ class Catalog:
         partition_life = dataset.settings.get("defaultPartitionExpirationMs")
         if partition_life and "timePartitioning" in settings:
             settings["timePartitioning"] = {"expirationMs": str(partition_life), **settings["timePartitioning"]}
+        key = dataset.settings.get("defaultEncryptionConfiguration")
+        if key and "view" not in settings:
+            settings.setdefault("encryptionConfiguration", key)
         return settings
 
     def _keep_dataset(self, transaction: Transaction, dataset: Dataset) -> Dataset:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from localcloud.clock import Clock
 from localcloud.faults import Faults
+from localcloud.firestore.admin import FirestoreAdmin
 from localcloud.firestore.rpcs import FirestoreRpcs
 from localcloud.firestore.store import Store
 from localcloud.firestore.transactions import Transactions
+from localcloud.operations import Operations
 from localcloud.rest import RestService
 from localcloud.rpc import RpcService
 
@@ -15,9 +17,12 @@ from localcloud.rpc import RpcService
 class Firestore:
     """`data` keeps documents over restarts; without it they are in memory. A database exists when it is named."""
 
-    def __init__(self, clock: Clock, faults: Faults, data: Path | None) -> None:
+    def __init__(self, clock: Clock, faults: Faults, operations: Operations, data: Path | None) -> None:
         self._store = Store(clock, data and data / "journal")
-        self._rpcs = [FirestoreRpcs(self._store, Transactions(clock), faults)]
+        self._rpcs = [
+            FirestoreRpcs(self._store, Transactions(clock), faults),
+            FirestoreAdmin(faults, clock, operations, self._store),
+        ]
 
     def rpcs(self) -> Sequence[RpcService]:
         return self._rpcs

@@ -1,4 +1,4 @@
-"""Cloud Monitoring on one machine: the door google.monitoring.v3.MetricService."""
+"""Cloud Monitoring on one machine: the door google.monitoring.v3.MetricService, and those of alerting."""
 
 import re
 from collections import defaultdict
@@ -13,6 +13,7 @@ from google.rpc.status_pb2 import Status
 from localcloud.clock import Clock
 from localcloud.faults import Faults
 from localcloud.monitoring import filters, messages
+from localcloud.monitoring.channels import NotificationChannelService
 from localcloud.monitoring.checks import check_descriptor, check_request
 from localcloud.monitoring.messages import micros
 from localcloud.monitoring.store import Project, Refused
@@ -124,10 +125,11 @@ class MetricService(RpcService):
 
 
 class Monitoring:
-    """Time series and descriptors, in memory."""
+    """Time series and descriptors, notification channels and alert policies, in memory."""
 
     def __init__(self, clock: Clock, faults: Faults) -> None:
-        self._rpcs = [MetricService(clock, faults)]
+        channels = NotificationChannelService(faults, clock)
+        self._rpcs: list[RpcService] = [MetricService(clock, faults), channels, channels.policies]
 
     def rpcs(self) -> Sequence[RpcService]:
         return self._rpcs

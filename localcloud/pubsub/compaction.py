@@ -23,6 +23,8 @@ def records_of(exchange: Exchange, history: History) -> Iterator[bytes]:
             chain.from_iterable(snapshot.messages for snapshot in snapshots),
         )
     )
+    for revisions in exchange.schemas:
+        yield records.schema(revisions)
     for topic in topics:
         yield records.topic(topic.config)
         yield records.log(topic.name, _numbers(topic.log))

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from localcloud.clock import Clock
-from localcloud.pubsub import names, records, settings
+from localcloud.pubsub import names, records, settings, wire
 from localcloud.pubsub.backlog import Backlog
 from localcloud.pubsub.exports import settings as exports
 from localcloud.pubsub.lanes import Delivery, Holder
 from localcloud.pubsub.ledger import Ledger
 from localcloud.pubsub.messages import Message, Publication, published
 from localcloud.pubsub.resources import Subscription, Topic
+from localcloud.pubsub.schemas.store import Schemas
 from localcloud.rpc import failed_precondition
 
 FIRST_NUMBER = 10**15  # ids have 16 digits: microseconds since 1970, or counted on from there
@@ -27,6 +28,7 @@ class Exchange:
         start = max(FIRST_NUMBER, clock.time_ns() // 1000)
         self.next_number = max(start, stored.reached + 1)
         self._ack_ids = map("A{}".format, itertools.count(start))
+        self.schemas = Schemas(clock, ledger, stored.schemas)
         self.topics = {name: Topic(topic.config, topic.log.values()) for name, topic in stored.topics.items()}
         self.subscriptions = {
             name: self._subscription(each.config, each.first, each.backlog.values())
@@ -39,6 +41,7 @@ class Exchange:
 
     def create_topic(self, wanted: Any) -> Any:
         config = settings.topic(wanted)
+        self._check_schema(config)
         if config.name in self.topics:
             raise names.existing(config.name)
         self.ledger.keep(records.topic, config)
@@ -54,6 +57,8 @@ class Exchange:
     def update_topic(self, wanted: Any, mask: Any) -> Any:
         topic = self.topic(wanted.name)
         config = settings.topic(settings.changed(topic.config, wanted, mask, settings.TOPIC_CHANGES))
+        if config.schema_settings != topic.config.schema_settings:
+            self._check_schema(config)
         self.ledger.keep(records.topic, config)
         topic.config = config
         return config
@@ -65,6 +70,13 @@ class Exchange:
         for subscription in self.subscriptions.values():
             if subscription.config.topic == name:
                 subscription.config.topic = names.DELETED_TOPIC
+
+    def delete_schema(self, name: str) -> None:
+        """Nothing can be published any more to the topics that use it."""
+        self.schemas.delete(name)
+        for topic in self.topics.values():
+            if topic.config.schema_settings.schema == name:
+                topic.config.schema_settings.schema = names.DELETED_SCHEMA
 
     # Subscriptions
 
@@ -146,7 +158,10 @@ class Exchange:
     def publish(self, publication: Publication) -> list[Message]:
         """Raises INVALID_ARGUMENT or NOT_FOUND."""
         publication.check()
-        return self._publish(self.topic(publication.topic), publication.contents, publication.bodies())
+        topic, bodies = self.topic(publication.topic), publication.bodies()
+        if topic.config.HasField("schema_settings"):
+            bodies = self._checked(topic, publication.contents, bodies)
+        return self._publish(topic, publication.contents, bodies)
 
     def take(self, subscription: Subscription, most: int, size: int, holder: Holder, seconds: float) -> list[Delivery]:
         """Leases messages for `seconds`; see Backlog.take."""
@@ -209,6 +224,17 @@ class Exchange:
     def _configure(self, subscription: Subscription, config: Any) -> None:
         self.ledger.keep(records.subscription, config, subscription.first)
         subscription.configure(config)
+
+    def _check_schema(self, config: Any) -> None:
+        if config.HasField("schema_settings"):
+            self.schemas.check_settings(config.schema_settings)
+
+    def _checked(self, topic: Topic, contents: Sequence[Any], bodies: Sequence[bytes]) -> list[bytes]:
+        """The messages with what the schema adds to them: filters see it too."""
+        added = self.schemas.attributes(topic.config.schema_settings, [content.data for content in contents])
+        for content, attributes in zip(contents, added, strict=True):
+            content.attributes.update(attributes)
+        return [body + wire.attributes(each) for body, each in zip(bodies, added, strict=True)]
 
     def _check_dead_letter_topic(self, config: Any) -> None:
         if config.HasField("dead_letter_policy"):

@@ -1,4 +1,4 @@
-"""Names of topics, subscriptions and snapshots, and the errors that speak of them."""
+"""Names of topics, subscriptions, snapshots and schemas, and the errors that speak of them."""
 
 import base64
 import binascii
@@ -9,6 +9,7 @@ from typing import TypeVar
 from localcloud.rpc import RpcError, already_exists, invalid_argument, not_found
 
 DELETED_TOPIC = "_deleted-topic_"  # what a subscription shows for its topic once that is gone
+DELETED_SCHEMA = "_deleted-schema_"  # and a topic for its schema
 LARGEST_PAGE = 1000
 
 _ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}", re.ASCII)
@@ -18,7 +19,7 @@ Value = TypeVar("Value")
 
 
 def check_name(name: str, kind: str) -> None:
-    """`kind` is `topics`, `subscriptions` or `snapshots`. Raises INVALID_ARGUMENT."""
+    """`kind` is `topics`, `subscriptions`, `snapshots` or `schemas`. Raises INVALID_ARGUMENT."""
     project, _, identifier = name.partition(f"/{kind}/")
     if not (_PROJECT.fullmatch(project) and _ID.fullmatch(identifier)):
         raise invalid_argument(

@@ -11,17 +11,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.pubsub_v1.types import pubsub as types
+from google.pubsub_v1.types import schema as schema_types
 
 from localcloud.pubsub import settings, wire
 from localcloud.pubsub.filter import Matches
 from localcloud.pubsub.messages import Message, republished
-from localcloud.pubsub.names import DELETED_TOPIC
+from localcloud.pubsub.names import DELETED_SCHEMA, DELETED_TOPIC
 from localcloud.rpc import pb
 
 Snapshot = pb(types.Snapshot)
+Schema = pb(schema_types.Schema)
+_Revisions = pb(schema_types.ListSchemaRevisionsResponse)
 
 _NUMBER = struct.Struct("<Q")
 _LENGTH = struct.Struct("<H")
+
+
+def schema(revisions: Sequence[Any]) -> bytes:
+    """All there are, the newest last."""
+    encoded: bytes = _Revisions(schemas=revisions).SerializeToString()
+    return b"C" + encoded
+
+
+def schema_deleted(name: str) -> bytes:
+    return b"c" + name.encode()
 
 
 def topic(config: Any) -> bytes:
@@ -107,6 +120,7 @@ class Stored:
     """The state after a sequence of records."""
 
     def __init__(self, records: Iterable[bytes] = ()) -> None:
+        self.schemas: dict[str, Sequence[Any]] = {}
         self.topics: dict[str, StoredTopic] = {}
         self.subscriptions: dict[str, StoredSubscription] = {}
         self.snapshots: dict[str, StoredSnapshot] = {}
@@ -114,6 +128,8 @@ class Stored:
         self._messages: dict[int, Message] = {}
         self._matches: dict[str, Matches | None] = {}  # by text of the filter
         apply: dict[bytes, Callable[[bytes], None]] = {
+            b"C": self._schema,
+            b"c": self._schema_deleted,
             b"T": self._topic,
             b"t": self._topic_deleted,
             b"S": self._subscription,
@@ -130,6 +146,17 @@ class Stored:
         for record in records:
             apply[record[:1]](record[1:])
         self._messages = {}
+
+    def _schema(self, body: bytes) -> None:
+        revisions = _Revisions.FromString(body).schemas
+        self.schemas[revisions[0].name] = list(revisions)
+
+    def _schema_deleted(self, body: bytes) -> None:
+        name = body.decode()
+        del self.schemas[name]
+        for each in self.topics.values():
+            if each.config.schema_settings.schema == name:
+                each.config.schema_settings.schema = DELETED_SCHEMA
 
     def _topic(self, body: bytes) -> None:
         config = settings.Topic.FromString(body)

@@ -16,8 +16,8 @@ from localcloud.pubsub.ledger import Durable, Forgetful, Ledger
 from localcloud.pubsub.policies import IamPolicy
 from localcloud.pubsub.publisher import Publisher
 from localcloud.pubsub.records import Stored
+from localcloud.pubsub.schemas.door import SchemaService
 from localcloud.pubsub.subscriber import Subscriber
-from localcloud.pubsub.unsupported import SchemaService
 from localcloud.rest import RestService
 from localcloud.rpc import RpcService
 
@@ -44,7 +44,7 @@ class PubSub:
         return [
             Publisher(self._faults, self._exchange, self._history),
             Subscriber(self._faults, self._exchange, self._history, self._exports),
-            SchemaService(self._faults),
+            SchemaService(self._faults, self._exchange),
             IamPolicy(self._faults, self._exchange),
         ]
 

@@ -28,7 +28,9 @@ LONGEST_BACKOFF = 600.0
 DELIVERY_ATTEMPTS = (5, 100)
 MOST_LABELS = 64
 
-TOPIC_CHANGES = frozenset({"labels", "message_storage_policy", "message_retention_duration"})
+TOPIC_CHANGES = frozenset(
+    {"kms_key_name", "labels", "message_retention_duration", "message_storage_policy", "schema_settings"}
+)
 SUBSCRIPTION_CHANGES = frozenset(
     {
         "ack_deadline_seconds",
@@ -48,9 +50,7 @@ SNAPSHOT_CHANGES = frozenset({"labels", "expire_time"})
 
 _UNSUPPORTED_ON_TOPICS = (
     "ingestion_data_source_settings",
-    "kms_key_name",
     "message_transforms",
-    "schema_settings",
     "tags",
 )
 _UNSUPPORTED_ON_SUBSCRIPTIONS = (
@@ -59,17 +59,25 @@ _UNSUPPORTED_ON_SUBSCRIPTIONS = (
     "message_transforms",
     "tags",
 )
+_KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 
 
 def topic(wanted: Any) -> Any:
-    """`wanted` as it is stored. Raises INVALID_ARGUMENT, and UNIMPLEMENTED for what does not exist here."""
+    """`wanted` as it is stored, its schema unchecked. Raises INVALID_ARGUMENT, UNIMPLEMENTED for what is not here.
+
+    A key is only kept, and so is a storage policy: nothing is encrypted, and everything lies on this machine.
+    """
     check_name(wanted.name, "topics")
     _refuse_unsupported(wanted, _UNSUPPORTED_ON_TOPICS)
     check_labels(wanted.labels)
     if wanted.HasField("message_retention_duration"):
         _check_duration(wanted, "message_retention_duration", *RETENTION)
+    if wanted.kms_key_name and not _KEY.fullmatch(wanted.kms_key_name):
+        raise invalid_argument(f"Invalid Cloud KMS key given (kms_key_name={wanted.kms_key_name}).")
+    if wanted.HasField("message_storage_policy") and not wanted.message_storage_policy.allowed_persistence_regions:
+        raise invalid_argument("Invalid message_storage_policy: allowed_persistence_regions may not be empty.")
     stored = _copy(wanted)
     stored.state = types.Topic.State.ACTIVE
     return stored

@@ -4,7 +4,7 @@ Serialised protobufs may be concatenated: they merge, and the last value of a fi
 (protobuf.dev/programming-guides/encoding, "Last One Wins").
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def _varint(number: int) -> bytes:
@@ -32,6 +32,16 @@ def framed_as_published(body: bytes, number: int, publish_time: bytes) -> bytes:
     """`body`, a message as it came, with its id (16 digits) and publish time appended: they replace older ones."""
     length = len(body) + 18 + len(publish_time)
     return b"".join((b"\x12", varint(length), body, b"\x1a\x10%d" % number, publish_time))
+
+
+def attributes(added: Mapping[str, str]) -> bytes:
+    """Entries of a PubsubMessage's map, to be appended to one."""
+    return b"".join(_entry(key.encode(), value.encode()) for key, value in added.items())
+
+
+def _entry(key: bytes, value: bytes) -> bytes:
+    entry = b"".join((b"\x0a", varint(len(key)), key, b"\x12", varint(len(value)), value))
+    return b"".join((b"\x12", varint(len(entry)), entry))
 
 
 def publish_time(nanoseconds: int) -> bytes:

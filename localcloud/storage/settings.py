@@ -18,6 +18,12 @@ _REGION = re.compile(r"[A-Z]+-[A-Z]+[0-9]+")
 _LABEL_KEY = re.compile(r"[^\W\d_][\w-]{0,62}")
 _LABEL = re.compile(r"[\w-]{0,63}")
 _LIFECYCLE_ACTIONS = frozenset({"Delete", "SetStorageClass", "AbortIncompleteMultipartUpload"})
+_CONDITIONS = {
+    "age": int, "createdBefore": str, "customTimeBefore": str, "daysSinceCustomTime": int,
+    "daysSinceNoncurrentTime": int, "isLive": bool, "matchesPrefix": list, "matchesStorageClass": list,
+    "matchesSuffix": list, "noncurrentTimeBefore": str, "numNewerVersions": int,
+}  # fmt: skip
+_OF_UPLOADS = frozenset({"age", "matchesPrefix", "matchesSuffix"})
 _LOCK_DELAY = 90 * 86_400  # seconds in which uniform access can still be taken back
 
 _BUCKET_READ_ONLY = frozenset(
@@ -75,6 +81,7 @@ def checked_bucket(settings: Json, before: Json, now: float) -> Json:
         raise invalid(f"The specified storage class is not valid: {kept['storageClass']}")
     _check_labels(kept.get("labels", {}))
     _check_lifecycle(kept.get("lifecycle", {}))
+    _check_autoclass(kept)
     kept["iamConfiguration"] = _iam_configuration(kept.get("iamConfiguration", {}), now)
     kept["softDeletePolicy"] = _soft_delete(kept.get("softDeletePolicy", {}), now)
     if "retentionPolicy" in kept:
@@ -129,6 +136,27 @@ def _check_lifecycle(lifecycle: object) -> None:
             raise invalid(f"Invalid storage class in lifecycle action: {action.get('storageClass')!r}")
         if not rule.get("condition"):
             raise invalid("A lifecycle rule must have at least one condition.")
+        _check_conditions(action["type"], rule["condition"])
+
+
+def _check_conditions(action: str, condition: Mapping[str, Any]) -> None:
+    for name, value in condition.items():
+        kind = _CONDITIONS.get(name)
+        if kind is None or type(value) is not kind or (isinstance(value, int) and value < 0):
+            raise invalid(f"Invalid lifecycle condition: {name}: {value!r}")
+        if action == "AbortIncompleteMultipartUpload" and name not in _OF_UPLOADS:
+            raise invalid(f"Invalid lifecycle condition for {action}: {name}")
+
+
+def _check_autoclass(settings: Json) -> None:
+    autoclass = settings.get("autoclass", {})
+    if not autoclass.get("enabled"):
+        return
+    if autoclass.setdefault("terminalStorageClass", "NEARLINE") not in ("NEARLINE", "ARCHIVE"):
+        raise invalid(f"Invalid terminal storage class: {autoclass['terminalStorageClass']!r}")
+    rules = settings.get("lifecycle", {}).get("rule", [])
+    if any(rule["action"]["type"] == "SetStorageClass" or "matchesStorageClass" in rule["condition"] for rule in rules):
+        raise invalid("Lifecycle rules that speak of storage classes cannot be used with Autoclass.")
 
 
 def _iam_configuration(configuration: Json, now: float) -> Json:

@@ -8,6 +8,7 @@ from beam_jobs.archive.config import ArchiveConfig
 from beam_jobs.config import parse_flags
 from beam_jobs.enrichment.config import EnrichmentConfig
 from beam_jobs.warehouse.config import WarehouseConfig
+from director.client import DirectorClient, DirectorUnavailable
 from director.strict import DocumentError
 
 EDGES = ["--subscription=projects/p/subscriptions/s", "--dead_letter_topic=projects/p/topics/d"]
@@ -117,3 +118,27 @@ def test_windows_and_rollups_that_cannot_work_are_said(flag: str, path: str, pro
 def test_rollups_have_a_topic_of_their_own(taken: str) -> None:
     found = enrichment_problems('--rollups={"fields": {"t": "/t"}}', f"--rollup_topic={taken}")
     assert "give rollups their own topic" in found[""]
+
+
+def test_without_its_director_a_job_starts_with_what_it_was_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fallback = tmp_path / "enrichment.yaml"
+    fallback.write_text(
+        "{subscription: projects/p/subscriptions/s, dead_letter_topic: projects/p/topics/d, "
+        "topic: projects/p/topics/t, collection: devices, fields: {}}"
+    )
+
+    def away(client: DirectorClient, dataflow: str, service: str) -> None:
+        raise DirectorUnavailable("nobody there")
+
+    monkeypatch.setattr(DirectorClient, "register", away)
+    asked = ["--director_url=http://127.0.0.1:1", "--collection=others"]
+    found = parse_flags([*asked, f"--fallback_config={fallback}"], EnrichmentConfig, "enrichment")
+    assert (found.config.topic, found.config.collection) == ("projects/p/topics/t", "others")
+    assert found.remark == "started without the director, with the fallback configuration"
+    with pytest.raises(DirectorUnavailable):
+        parse_flags([*asked, f"--last_good={tmp_path / 'last.json'}"], EnrichmentConfig, "enrichment")
+    with pytest.raises(OSError, match="--last_good does nothing without --director_url"):
+        parse_flags([*ENRICHMENT, "--last_good=x"], EnrichmentConfig, "enrichment")
+    assert parse_flags(ENRICHMENT, EnrichmentConfig, "enrichment").remark is None

@@ -15,8 +15,10 @@ from werkzeug.serving import make_server
 from bridge.config import BridgeConfig, configuration
 from bridge.metrics import Metrics
 from bridge.reload import Reload
-from bridge.sources import DirectorOrigin, FileOrigin, Origin
+from bridge.sources import Clients, DirectorOrigin, FileOrigin, Origin
 from director.client import DirectorClient
+from director.last_good import LastGood
+from director.starting import Ways
 
 DOCUMENT: dict[str, Any] = {
     "broker": {"url": "mqtt://127.0.0.1:1883", "client_id": "b"},
@@ -189,13 +191,19 @@ class Door:
         self.config = DOCUMENT
         self.ready = True
         self.status = "200 OK"
+        self.watched = 0
+        self.turn = threading.Event()
 
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
         body: dict[str, Any] = {"project": "p", "dataflow": "d", "service": "bridge", "config": self.config}
         status = self.status
+        if environ["QUERY_STRING"] and environ.get("HTTP_IF_NONE_MATCH"):
+            self.watched += 1
+            self.turn.wait(10)
+            body["config"] = self.config
         if environ["REQUEST_METHOD"] == "POST" and not self.ready:
             status, body = "409 CONFLICT", {"code": "not_as_wanted", "detail": "resources are missing"}
-        start_response(status, [("Content-Type", "application/json")])
+        start_response(status, [("Content-Type", "application/json"), ("ETag", '"one"')])
         return [json.dumps(body).encode()]
 
 
@@ -206,6 +214,7 @@ def door() -> Iterator[tuple[Door, DirectorClient]]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield answers, DirectorClient(f"http://127.0.0.1:{server.server_port}", budget=0.05)
+    answers.turn.set()
     server.shutdown()
     thread.join(10)
     server.server_close()
@@ -215,7 +224,7 @@ def test_the_directors_new_configuration_is_used_once_its_resources_are_there(
     door: tuple[Door, DirectorClient], eventually: Eventually
 ) -> None:
     answers, client = door
-    desk = Desk(DirectorOrigin(client, client, ("d", "bridge"), None, 0.02))
+    desk = Desk(DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, 0.02))
     answers.ready = False
     answers.config = routed("up", "more")
     eventually(lambda: desk.count("refused") >= 2)
@@ -232,7 +241,7 @@ def test_a_director_that_is_away_changes_nothing_and_is_told_once(
 ) -> None:
     answers, client = door
     caplog.set_level(logging.INFO)
-    desk = Desk(DirectorOrigin(client, client, ("d", "bridge"), None, 0.02))
+    desk = Desk(DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, 0.02))
     answers.status = "502 Bad Gateway"
     eventually(lambda: desk.count("unavailable") >= 3)
     answers.status = "200 OK"
@@ -240,3 +249,35 @@ def test_a_director_that_is_away_changes_nothing_and_is_told_once(
     assert caplog.text.count("cannot look for a new configuration") == 1
     assert (desk.used, desk.rejected) == ([], 0.0)
     desk.reload.stop()
+
+
+def test_what_the_director_tells_of_is_used_without_waiting_for_the_next_look(
+    door: tuple[Door, DirectorClient], eventually: Eventually
+) -> None:
+    answers, client = door
+    desk = Desk(DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, 3_600.0))
+    eventually(lambda: answers.watched)
+    answers.config = routed("up", "more")
+    answers.turn.set()
+    eventually(lambda: desk.routes == [{"up", "more"}])
+    desk.reload.stop()
+
+
+def test_started_with_what_was_kept_it_says_so_until_the_director_answers(
+    door: tuple[Door, DirectorClient], tmp_path: Path, eventually: Eventually
+) -> None:
+    answers, client = door
+    ways = Ways(LastGood(tmp_path / "last.json"))
+    DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, None, ways).read()
+    answers.status = "502 Bad Gateway"
+    answers.config = routed("up", "more")
+    desk = Desk(DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, 0.02, ways))
+    assert str(desk.reload.remark).startswith("started without the director, with the configuration of 20")
+    eventually(lambda: desk.count("unavailable") >= 1)
+    answers.status = "200 OK"
+    eventually(lambda: desk.routes == [{"up", "more"}])
+    assert desk.reload.remark is None
+    desk.reload.stop()
+    answers.status = "502 Bad Gateway"
+    kept = DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, None, ways).read()
+    assert set(kept.data["routes"]) == {"up", "more"}, "what came later was kept too"

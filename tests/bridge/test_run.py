@@ -151,11 +151,12 @@ def test_a_new_configuration_at_the_director_is_used_and_a_director_that_is_away
     rig: Rig, tmp_path: Path
 ) -> None:
     example = Path(__file__).parents[2] / "examples" / "environment"
-    for name in ("devices.yaml", "architecture.yaml"):
-        shutil.copy(example / name, tmp_path)
+    shutil.copytree(example, tmp_path, dirs_exist_ok=True)
     architecture, port = tmp_path / "architecture.yaml", free_port()
-    text = architecture.read_text().replace("local-project", f"project-{port}").replace("-archive}", f"-{port}}}")
-    architecture.write_text(text.replace("environment-archive", f"archive-{port}"))
+    dataflow = tmp_path / "dataflows" / "environment.yaml"
+    for file in (architecture, dataflow):
+        text = file.read_text().replace("local-project", f"project-{port}")
+        file.write_text(text.replace("environment-archive", f"archive-{port}"))
     rig.bridge.config = tmp_path / "unused.yaml"
     with director(architecture, port):
         process = [sys.executable, "-m", "bridge", "run", "--director_url", f"http://127.0.0.1:{port}"]
@@ -165,7 +166,7 @@ def test_a_new_configuration_at_the_director_is_used_and_a_director_that_is_away
         rig.eventually(lambda: rig.bridge.ready)
     rig.eventually(lambda: "cannot look for a new configuration" in rig.bridge.said())
     assert rig.bridge.ready
-    architecture.write_text(architecture.read_text().replace("devices/{device}/environment", "halls/{device}/air"))
+    dataflow.write_text(dataflow.read_text().replace("devices/{device}/environment", "halls/{device}/air"))
     with director(architecture, port):
         rig.eventually(lambda: "a new configuration is in force" in rig.bridge.said())
         publish(rig, "halls/h1/air", b"{}")

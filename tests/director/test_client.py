@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from director.client import BadAddress, Configuration, DirectorClient, DirectorRefused, DirectorUnavailable
+from director.client import (
+    BadAddress,
+    Configuration,
+    DirectorClient,
+    DirectorError,
+    DirectorRefused,
+    DirectorUnavailable,
+)
 from director.documents.loading import Blueprint
 from director.ledger.file import FileLedger
 from director.rest.app import create_app
@@ -52,7 +59,7 @@ def serving(application: Any) -> Iterator[str]:
 
 @pytest.fixture
 def director(blueprint: Blueprint, world: Any, retries: Retries) -> Director:
-    return Director(blueprint, world.providers(), retries, workers=1)
+    return Director(blueprint, world.provide, retries, workers=1)
 
 
 @pytest.fixture
@@ -86,6 +93,7 @@ def test_a_service_gets_its_configuration(url: str, time: Time, blueprint: Bluep
     assert found == Configuration(
         project, "air", "bridge",
         {"routes": {"up": {"filter": "a/#"}}, "destinations": {"up": f"projects/{project}/topics/readings"}},
+        {"DIRECTOR_URL": url, "PROJECT_ID": project, "DATAFLOW_NAME": "air", "SERVICE_NAME": "bridge"},
     )  # fmt: skip
     assert time.pauses == []
 
@@ -142,7 +150,7 @@ def test_an_apply_that_meets_another_director_goes_on_when_that_is_done(
     scope = f"{blueprint.architecture.project_id}.plant.air"
     held = ledger.take(scope, "another director", 3600.0)
     time.then[2] = lambda: ledger.release(scope, held.token)
-    for url in serving(create_app(Director(blueprint, world.providers(), retries, ledger=ledger))):
+    for url in serving(create_app(Director(blueprint, world.provide, retries, ledger=ledger))):
         with pytest.raises(DirectorRefused, match=r"busy: .* is being changed by another director") as caught:
             client(url, time, budget=0.0).apply("air")
         assert caught.value.details["holder"] == "another director"
@@ -219,7 +227,8 @@ GOOD = b'{"project": "p", "dataflow": "d", "service": "s", "config": {"a": 1}}'
     ],
 )
 def test_an_answer_that_may_be_better_later_is_asked_for_again(odd_url: str, time: Time) -> None:
-    assert client(odd_url, time).configuration("d", "s") == Configuration("p", "d", "s", {"a": 1})
+    of_an_older_director = Configuration("p", "d", "s", {"a": 1}, {"DIRECTOR_URL": odd_url})
+    assert client(odd_url, time).configuration("d", "s") == of_an_older_director
     assert time.pauses == [0.25]
 
 
@@ -228,6 +237,7 @@ def test_an_answer_that_may_be_better_later_is_asked_for_again(odd_url: str, tim
     [
         [("200 OK", b'{"project": "p"}')],
         [("200 OK", b'{"project": "p", "dataflow": "d", "service": "s", "config": 7}')],
+        [("200 OK", b'{"project": "p", "dataflow": "d", "service": "s", "config": {}, "environment": 7}')],
         [("200 OK", b"{}")],
         [("302 Found", b"{}")],
         [("500 Internal Server Error", b'{"error": "text"}')],
@@ -243,6 +253,58 @@ def test_a_server_that_is_no_director_is_named_as_such(odd_url: str, time: Time)
 def test_an_address_that_cannot_be_or_would_be_overheard_is_refused(url: str) -> None:
     with pytest.raises(BadAddress, match=r"is no address of a director|would send configuration in plain text"):
         DirectorClient(url)
+
+
+class Turning:
+    """A director that answers calls that wait: each with the next of its answers, then it is gone."""
+
+    def __init__(self, *answers: tuple[str, dict[str, str], bytes]) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, str | None]] = []
+
+    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
+        self.asked.append((environ["QUERY_STRING"], environ.get("HTTP_IF_NONE_MATCH")))
+        status, headers, body = self.answers.pop(0) if self.answers else ("502 Bad Gateway", {}, b"<html>")
+        start_response(status, [("Content-Type", "application/json"), *headers.items()])
+        return [body]
+
+
+def watched(director: Turning, time: Time) -> tuple[list[Any], DirectorError]:
+    """What was told until an error ended it."""
+    told = []
+    for url in serving(director):
+        try:
+            told.extend(found.config for found in client(url, time).watch("d", "s", wait=20.0))
+        except DirectorError as error:
+            ended = error
+    return told, ended
+
+
+def test_who_watches_is_told_what_there_is_and_each_change_and_says_what_they_have(time: Time) -> None:
+    other = GOOD.replace(b"1", b"2")
+    director = Turning(
+        ("200 OK", {"ETag": '"one"'}, GOOD), ("304 Not Modified", {}, b""), ("200 OK", {"ETag": '"two"'}, other)
+    )
+    told, ended = watched(director, time)
+    assert told == [{"a": 1}, {"a": 2}]
+    assert isinstance(ended, DirectorUnavailable)
+    known = [None, '"one"', '"one"', '"two"']
+    assert director.asked == [("wait=20.0", etag) for etag in known]
+    assert all(0 <= pause <= 1 for pause in time.pauses), "no more than one call a second"
+
+
+def test_who_watches_comes_back_later_where_there_is_no_room_to_wait(time: Time) -> None:
+    director = Turning(("200 OK", {"ETag": '"one"'}, GOOD), ("304 Not Modified", {"Retry-After": "10"}, b""))
+    watched(director, time)
+    assert max(time.pauses) == 15.0  # ten, spread so that not all come back at once
+
+
+def test_a_director_too_old_to_be_watched_says_so(time: Time) -> None:
+    refusal = b'{"code": "bad_request", "message": "wait: unknown field; remove it"}'
+    told, ended = watched(Turning(("400 Bad Request", {}, refusal)), time)
+    assert told == []
+    assert isinstance(ended, DirectorRefused)
+    assert ended.code == "bad_request"
 
 
 def test_the_client_is_light() -> None:

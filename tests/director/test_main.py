@@ -97,6 +97,46 @@ def test_the_schema_is_one_that_editors_take(capsys: pytest.CaptureFixture[str])
     schema = json.loads(capsys.readouterr().out)
     assert schema["additionalProperties"] is False
     assert "dataflows" in schema["required"]
+    assert "deployment_environments" in schema["properties"]
+    assert main(["schema", "--dataflow"]) == 0
+    assert {"services", "resources"} <= set(json.loads(capsys.readouterr().out)["properties"])
+
+
+@pytest.fixture
+def live(document: Path) -> Path:
+    """The small document with an environment `live`, where the architecture is in another region."""
+    document.write_text(f"{document.read_text()}deployment_environments: {{live: {{region: europe-west4}}}}\n")
+    return document
+
+
+def test_each_value_is_shown_with_its_line_and_its_environment(
+    live: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", str(live)]) == 0
+    assert f'region: "europe-west1"  {live}:3\n' in capsys.readouterr().out
+    last = live.read_text().count("\n")
+    assert main(["show", str(live), "--environment", "live"]) == 0
+    assert f'region: "europe-west4"  {live}:{last} (environment live)\n' in capsys.readouterr().out
+    monkeypatch.setenv("DIRECTOR_ENVIRONMENT", "live")
+    assert main(["show", str(live), "--json"]) == 0
+    (region,) = [one for one in json.loads(capsys.readouterr().out) if one["path"] == "region"]
+    assert region == {"path": "region", "value": "europe-west4", "file": str(live), "line": last, "environment": "live"}
+
+
+@pytest.mark.parametrize("command", ["check", "show", "plan", "apply", "verify", "drift", "history", "serve"])
+def test_every_command_takes_an_environment_and_knows_those_of_the_document(
+    command: str, live: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = ["--architecture", str(live)] if command == "serve" else [str(live)]
+    assert main([command, *file, "--environment", "life"]) == 2
+    assert "no environment 'life' here; did you mean 'live'?" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_plan_is_of_the_environment_that_is_asked_for(live: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    live.write_text(live.read_text().replace("{region: europe-west4}", "{name_suffix: live}"))
+    assert main(["plan", str(live), "--environment", "live"]) == 0
+    assert "topics/readings-live" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("no_cloud")

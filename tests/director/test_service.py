@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from director.service import Director
 
 @pytest.fixture
 def director(blueprint: Blueprint, world: Any, retries: Retries) -> Director:
-    return Director(blueprint, world.providers(), retries, workers=1)
+    return Director(blueprint, world.provide, retries, workers=1)
 
 
 def test_a_plan_tells_and_changes_nothing(director: Director, world: Any) -> None:
@@ -102,7 +103,7 @@ def test_dataflows_know_only_their_own(document: Path, world: Any, retries: Retr
         + "  water:\n    services: {pump: {service_account: pump-sa}}\n"
         + "    resources: {topics: [{name: levels, message_retention_duration: 1d}]}\n"
     )
-    director = Director(load(document), world.providers(), retries)
+    director = Director(load(document), world.provide, retries)
     director.apply("water")
     assert [key[1].rpartition("/")[2] for key in world.things] == ["levels"]
     assert director.dataflows() == ("air", "water")
@@ -122,7 +123,7 @@ def ephemeral(document: Path, world: Any, retries: Retries, ledger: FileLedger) 
     """A director of a dataflow that may be torn down; applied already."""
     text = document.read_text().replace("    services:", "    lifecycle: {strategy: ephemeral}\n    services:", 1)
     document.write_text(text)
-    director = Director(load(document), world.providers(), retries, 1, ledger)
+    director = Director(load(document), world.provide, retries, 1, ledger)
     director.apply("air")
     return director
 
@@ -185,8 +186,8 @@ def test_every_effect_is_in_the_journal_with_who_and_which_operation(director: D
 def test_another_director_is_kept_out_while_one_is_at_work(
     blueprint: Blueprint, director: Director, world: Any, retries: Retries, ledger: FileLedger
 ) -> None:
-    first = Director(blueprint, world.providers(), retries, 1, ledger)
-    second = Director(blueprint, world.providers(), retries, 1, ledger)
+    first = Director(blueprint, world.provide, retries, 1, ledger)
+    second = Director(blueprint, world.provide, retries, 1, ledger)
 
     def meet(outcome: Any) -> None:
         with pytest.raises(Busy, match=r"\(process \d+\), whose lease lasts until") as told:
@@ -292,7 +293,7 @@ def test_a_service_takes_only_what_no_other_is_linked_to(ephemeral: Director, wo
 def test_a_lost_journal_makes_nothing_be_deleted_until_somebody_adopts(
     ephemeral: Director, world: Any, retries: Retries, document: Path, ledger: FileLedger
 ) -> None:
-    forgetful = Director(load(document), world.providers(), retries, 1)
+    forgetful = Director(load(document), world.provide, retries, 1)
     assert {outcome.result for outcome in forgetful.teardown("air")} == {"kept"}
     assert {outcome.result for outcome in forgetful.apply("air")} == {"unchanged"}
     assert {outcome.result for outcome in forgetful.teardown("air")} == {"kept"}
@@ -312,7 +313,15 @@ def test_what_was_made_and_is_no_longer_in_the_document_is_said_and_stays(
     ephemeral: Director, world: Any, retries: Retries, document: Path, ledger: FileLedger
 ) -> None:
     document.write_text(document.read_text().replace("- name: devices\n", "- name: others\n"))
-    report = Director(load(document), world.providers(), retries, 1, ledger).teardown("air")
+    report = Director(load(document), world.provide, retries, 1, ledger).teardown("air")
     kept = {outcome.name: outcome for outcome in report}["devices"]
     assert (kept.result, kept.reason.partition(";")[0]) == ("kept", "made by us, but no longer in the document")
     assert list(world.things) == [("firestore_collections", "devices")]
+
+
+def test_old_lines_of_the_journal_are_forgotten_and_not_what_was_made(ephemeral: Director) -> None:
+    """Without its entries the journal would no longer let anything be deleted."""
+    assert ephemeral.forget(datetime.now(UTC) - timedelta(days=1), 100) == 0
+    assert ephemeral.forget(datetime.now(UTC) + timedelta(seconds=1), 100) == len(["intent", "done"] * 7)
+    assert ephemeral.history("air") == []
+    assert {outcome.result for outcome in ephemeral.teardown("air")} == {"deleted"}

@@ -6,17 +6,22 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
+from director.positions import Tree
 from director.strict import (
     DocumentError,
     Duration,
+    Graft,
     Problem,
+    Source,
     Strict,
     between,
+    check,
     duration,
     load,
     parse,
     parsed,
     printable,
+    read,
     spelled,
     written,
 )
@@ -106,6 +111,39 @@ def test_parsed_data_can_be_a_source_of_its_own() -> None:
 def test_parsed_data_that_json_cannot_hold_is_a_problem(value: Any) -> None:
     with pytest.raises(DocumentError, match="holds what JSON cannot"):
         parse({"url": value}, Settings)
+
+
+def test_problems_of_a_composed_document_name_the_one_they_are_written_in() -> None:
+    hub, part, over = (
+        read(text, name)
+        for name, text in (
+            ("hub", "routes: {}\nnumbers: [1]\n"),
+            ("part", "up:\n  filtr: 1\n"),
+            ("over", "changes: {numbers: [1, x], urll: 3}\n"),
+        )
+    )
+    data = {"routes": {"up": part.data["up"]}, "numbers": [1, "x"], "urll": 3}
+    grafts = {
+        ("routes", "up"): Graft(part, ("up",)),
+        ("numbers",): Graft(over, ("changes", "numbers")),
+        ("urll",): Graft(over, ("changes", "urll")),
+    }
+    _, found = check(Source("hub", Tree(data, hub.tree.values, hub.tree.keys), grafts), Settings)
+    assert [str(problem) for problem in sorted(found)] == [
+        "hub:1:1: url: is missing; add it",
+        'over:1:24: changes.numbers[1]: is "x"; write a whole number',
+        "over:1:28: changes.urll: unknown key; did you mean 'url'?",
+        "part:1:1: up.filter: is missing; add it",
+        "part:2:3: up.filtr: unknown key; did you mean 'filter'?",
+    ]
+
+
+def test_a_key_that_is_given_a_document_stands_where_it_is_given() -> None:
+    hub, part = read("routes:\n  Up: {file: part}\n", "hub"), read("filter: a\n", "part")
+    whole = Source("hub", hub.tree, {("routes", "Up"): Graft(part)})
+    assert str(whole.problem(("routes", "Up"), "is wrong", at_key=True)) == "hub:2:3: routes.Up: is wrong"
+    assert str(whole.problem(("routes", "Up"), "is wrong")) == "part:1:1: is wrong"
+    assert str(whole.problem(("routes", "Up", "filter"), "is wrong")) == "part:1:9: filter: is wrong"
 
 
 def test_a_value_under_a_secret_looking_key_is_never_shown() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from google.api_core.exceptions import AlreadyExists, Conflict, NotFound
 
 from director.documents.kinds import kinds
+from director.documents.loading import Blueprint
 from director.keys import Key
 from director.provisioning.base import Holding, Observed, Providers, Wanted, owner_in
 
@@ -69,6 +70,9 @@ class World:
         self.data: dict[tuple[str, str], Holding] = {}  # what things hold
         self.strike: Callable[[str, tuple[str, str], str], None] = lambda call, key, when: None
 
+    def provide(self, blueprint: Blueprint) -> dict[str, Shelf]:
+        return self.providers()
+
     def providers(self) -> dict[str, Shelf]:
         return {kind: Shelf(self) for kind in kinds()}
 
@@ -104,6 +108,11 @@ class Death:
         self.calls += 1
         if self.calls > self._last:
             raise Killed
+
+
+def always(providers: Providers) -> Callable[[Blueprint], Providers]:
+    """The same for every blueprint."""
+    return lambda blueprint: providers
 
 
 def mortal(providers: Providers, strike: Strike) -> Providers:

@@ -29,7 +29,7 @@ from director.retries import Retries
 from director.service import Director
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
-from tests.director.worlds import Death, Killed, Mortal, World, mortal
+from tests.director.worlds import Death, Killed, Mortal, World, always, mortal
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "environment"
 FLOW = "environment"
@@ -54,12 +54,12 @@ class Clock:
 def file(tmp_path: Path) -> Path:
     """The example in a project of this test's own."""
     project = f"faults-{os.getpid()}-{next(PROJECTS)}"
-    text = (EXAMPLE / "architecture.yaml").read_text()
-    text = text.replace("local-project", project).replace("environment-archive", f"{project}-archive")
-    text = text.replace("strategy: permanent", "strategy: ephemeral").replace(f"enriched-{project}", "enriched")
-    shutil.copy(EXAMPLE / "devices.yaml", tmp_path)
+    shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "architecture.yaml"
-    path.write_text(text)
+    for one in (path, tmp_path / "dataflows" / "environment.yaml"):
+        text = one.read_text().replace("local-project", project).replace("environment-archive", f"{project}-archive")
+        text = text.replace("strategy: permanent", "strategy: ephemeral").replace(f"enriched-{project}", "enriched")
+        one.write_text(text)
     return path
 
 
@@ -114,9 +114,9 @@ class Stage:
     def director(self, death: Death | None = None) -> Director:
         """Each call of a provider and of the ledger counts for its death."""
         if death is None:
-            return Director(self.blueprint, self.world.providers(), RETRIES, 1, self.ledger)
+            return Director(self.blueprint, self.world.provide, RETRIES, 1, self.ledger)
         mortal_ledger: Any = Mortal(self.ledger, death)
-        return Director(self.blueprint, mortal(self.world.providers(), death), RETRIES, 1, mortal_ledger)
+        return Director(self.blueprint, always(mortal(self.world.providers(), death)), RETRIES, 1, mortal_ledger)
 
     def teardown(self, director: Director) -> Any:
         return director.teardown(FLOW, confirmed=self.named)
@@ -205,7 +205,7 @@ def test_a_director_that_dies_around_each_of_its_effects_gets_there_in_the_end(
             for last in itertools.cycle((0, 1)):
                 death = DeathAt(last, method, done)
                 try:
-                    act(Director(blueprint, mortal(real, death), RETRIES, 1, ledger))
+                    act(Director(blueprint, always(mortal(real, death)), RETRIES, 1, ledger))
                 except Killed:
                     clock.now += 31
                 else:
@@ -213,7 +213,7 @@ def test_a_director_that_dies_around_each_of_its_effects_gets_there_in_the_end(
             raise AssertionError("unreachable")
 
         assert Counter(runs("create", lambda director: director.apply(FLOW))) == everything
-        survivor = Director(blueprint, real, RETRIES, ledger=ledger)
+        survivor = Director(blueprint, always(real), RETRIES, ledger=ledger)
         assert survivor.verify(FLOW) == ()
         assert {outcome.result for outcome in survivor.apply(FLOW)} == {"unchanged"}
         assert Counter(runs("delete", lambda director: director.teardown(FLOW, confirmed=EXPORTS))) == everything

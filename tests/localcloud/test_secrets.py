@@ -155,12 +155,58 @@ def test_a_payload_has_bytes_at_most_64_kib_and_the_checksum_it_says(
 
 
 def test_what_is_not_supported_says_so_by_name(client: SecretManagerServiceClient, project: str, secret: str) -> None:
-    with pytest.raises(exceptions.MethodNotImplemented, match="UpdateSecret"):
-        client.update_secret(secret={"name": secret}, update_mask={"paths": ["labels"]})
-    with pytest.raises(exceptions.MethodNotImplemented, match="rotation"):
-        create(client, project, "r", rotation={"rotation_period": {"seconds": 7200}}, topics=[{"name": "t"}])
+    with pytest.raises(exceptions.MethodNotImplemented, match="version_aliases"):
+        create(client, project, "r", version_aliases={"first": 1})
     with pytest.raises(exceptions.MethodNotImplemented, match="filter"):
         client.list_secrets(request={"parent": project, "filter": "labels.a=b"})
+
+
+def test_an_update_changes_what_its_mask_names_under_the_etag(client: SecretManagerServiceClient, project: str) -> None:
+    name = create(client, project, "a", labels={"team": "iot", "cost": "x"}, annotations={"k": "v"})
+    old = client.get_secret(name=name)
+    add(client, name, b"data")
+    changed = client.update_secret(
+        secret={"name": name, "labels": {"team": "air"}, "annotations": {}, "etag": old.etag},
+        update_mask={"paths": ["labels"]},
+    )
+    assert changed == client.get_secret(name=name)
+    assert (dict(changed.labels), dict(changed.annotations)) == ({"team": "air"}, {"k": "v"})
+    assert changed.create_time == old.create_time
+    assert client.access_secret_version(name=f"{name}/versions/1").payload.data == b"data"
+    with pytest.raises(exceptions.Aborted, match="etag"):
+        client.update_secret(secret={"name": name, "etag": old.etag}, update_mask={"paths": ["labels"]}, retry=None)
+    for paths, complaint in ((["replication"], "cannot be changed"), ([], "must name the fields")):
+        with pytest.raises(exceptions.InvalidArgument, match=complaint):
+            client.update_secret(secret={"name": name}, update_mask={"paths": paths})
+
+
+def test_a_policy_outlives_an_update_of_its_secret(client: SecretManagerServiceClient, secret: str) -> None:
+    binding = {"role": "roles/secretmanager.secretAccessor", "members": ["user:anna@example.com"]}
+    client.set_iam_policy(request={"resource": secret, "policy": {"bindings": [binding]}})
+    client.update_secret(secret={"name": secret, "labels": {"a": "b"}}, update_mask={"paths": ["labels"]})
+    assert client.get_iam_policy(request={"resource": secret}).bindings
+
+
+def test_a_lifetime_is_kept_as_the_moment_it_ends_and_a_rotation_needs_topic_and_time(
+    client: SecretManagerServiceClient, project: str
+) -> None:
+    name = create(client, project, "a", ttl={"seconds": 86_400})
+    made = client.get_secret(name=name)
+    assert round((made.expire_time - made.create_time).total_seconds()) == 86_400
+    topics = [{"name": f"{project}/topics/rotate"}]
+    rotation = {"rotation_period": {"seconds": 7200}, "next_rotation_time": made.expire_time}
+    paths = {"paths": ["topics", "rotation"]}
+    turning = client.update_secret(secret={"name": name, "topics": topics, "rotation": rotation}, update_mask=paths)
+    assert turning.rotation.rotation_period.total_seconds() == 7200
+    for settings, complaint in (
+        ({"rotation": rotation}, "topics must be set"),
+        ({"topics": topics, "rotation": {"rotation_period": {"seconds": 7200}}}, "next_rotation_time must be set"),
+        ({"topics": topics, "rotation": {**rotation, "rotation_period": {"seconds": 60}}}, "at least 3600 s"),
+        ({"topics": topics, "rotation": {"next_rotation_time": made.create_time}}, "5 minutes from now"),
+        ({"topics": [{"name": "rotate"}]}, "names such as"),
+    ):
+        with pytest.raises(exceptions.InvalidArgument, match=complaint):
+            create(client, project, "b", **settings)
 
 
 def test_faults_strike_by_the_secret_s_name(cloud: LocalCloud, client: SecretManagerServiceClient, secret: str) -> None:
@@ -177,6 +223,7 @@ def test_secrets_outlive_the_process_and_deleted_ones_do_not(tmp_path: Path) -> 
         add(client, kept, b"first one")
         add(client, kept, b"second one")
         client.disable_secret_version(name=add(client, kept, b"third one"))
+        client.update_secret(secret={"name": kept, "labels": {"a": "b"}}, update_mask={"paths": ["labels"]})
         client.disable_secret_version(name=f"{kept}/versions/1")
         client.destroy_secret_version(name=f"{kept}/versions/2")
         add(client, gone, b"deleted one")

@@ -1,22 +1,80 @@
-"""Pub/Sub in documents: topics and subscriptions."""
+"""Pub/Sub in documents: schemas, topics and subscriptions."""
 
+import json
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from director.documents.regions import Region
 from director.documents.specs.deliveries import BigQueryExport, Push, StorageExport
 from director.documents.specs.resource import Link, Resource
-from director.names import Labels, SubscriptionName, TopicName
+from director.names import KmsKey, Labels, SchemaName, SubscriptionName, TopicName
 from director.strict import Duration, Strict, between
+
+LARGEST_DEFINITION = 300_000  # bytes; cloud.google.com/pubsub/quotas
+SchemaType = Literal["avro", "protobuf"]
+
+
+class Schema(Resource):
+    """A Pub/Sub schema: what messages of a topic look like. Another definition becomes another revision."""
+
+    name: SchemaName
+    type: SchemaType
+    definition: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if len(self.definition.encode()) > LARGEST_DEFINITION:
+            raise ValueError(f"definition: is larger than Pub/Sub's {LARGEST_DEFINITION:,} bytes; make it smaller")
+        if self.type == "avro":
+            try:
+                json.loads(self.definition)
+            except ValueError as error:
+                raise ValueError(f"definition: is no Avro schema, which is JSON: {error}; mend it") from error
+        return self
+
+
+RevisionId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+
+
+class SchemaSettings(Strict):
+    """Which schema messages must follow, from the oldest to the newest revision allowed; unsaid, any revision will do.
+
+    `schema` is one of the same dataflow, or any by its full name.
+    """
+
+    schema_name: Annotated[str, Field(alias="schema", min_length=1)]
+    encoding: Literal["json", "binary"]
+    first_revision_id: RevisionId | None = None
+    last_revision_id: RevisionId | None = None
+
+
+def _regions(regions: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(regions)) < len(regions):
+        raise ValueError("names a region twice; keep one")
+    return regions
+
+
+class StoragePolicy(Strict):
+    """In which regions messages may lie; with `enforce_in_transit` nobody can publish or subscribe in another."""
+
+    allowed_persistence_regions: Annotated[tuple[Region, ...], Field(min_length=1), AfterValidator(_regions)]
+    enforce_in_transit: bool = False
 
 
 class Topic(Resource):
-    """A Pub/Sub topic. Without a retention it keeps nothing beyond its subscriptions."""
+    """A Pub/Sub topic. Without a retention it keeps nothing beyond its subscriptions.
+
+    Key and storage policy stay as they are where nothing is said: an organisation may have set them.
+    """
 
     name: TopicName
     labels: Labels = Field(default_factory=dict)
     message_retention_duration: Annotated[Duration, between("10m", "31d")] | None = None
+    schema_settings: SchemaSettings | None = None
+    kms_key_name: KmsKey | None = None
+    message_storage_policy: StoragePolicy | None = None
     producer_service: Link | None = None
     producers: tuple[Link, ...] = ()
     consumers: tuple[Link, ...] = ()  # those that make subscriptions of their own

@@ -3,7 +3,7 @@
 from typing import Any
 
 from director.errors import Unknown
-from director.operations.operations import Progress
+from director.operations.model import Progress
 from director.rest import paging
 from director.rest.answers import Change, Dataflow, DataflowList, Difference, Drift, Plan, Verified
 from director.rest.operated import not_in_there, operated
@@ -26,9 +26,12 @@ def described(call: Call) -> Reply:
 def planned(call: Call) -> Reply:
     director, asked = call.director, call.body
     director.description(call.dataflow)
-    make = director.teardown_plan if asked.purpose == "teardown" else director.plan
     try:
-        found = make(call.dataflow, asked.service, asked.resource)
+        if asked.purpose == "rollback":
+            found = director.rollback_plan(call.dataflow)
+        else:
+            make = director.teardown_plan if asked.purpose == "teardown" else director.plan
+            found = make(call.dataflow, asked.service, asked.resource)
     except Unknown as error:
         raise not_in_there(error) from error
     return Reply(Plan.model_validate(found.to_json()))
@@ -69,6 +72,18 @@ def torn_down(call: Call) -> Reply:
         )  # fmt: skip
 
     return operated(call, "teardown", work)
+
+
+def rolled_back(call: Call) -> Reply:
+    asked = call.body
+
+    def work(progress: Progress, operation: str) -> Any:
+        return call.director.rollback(
+            call.dataflow, asked.plan_hash, frozenset(asked.confirmed), progress,
+            who=call.identity.name, operation=operation,
+        )  # fmt: skip
+
+    return operated(call, "rollback", work)
 
 
 def changes_of(plan: Any) -> tuple[Change, ...]:

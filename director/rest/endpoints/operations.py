@@ -1,6 +1,6 @@
 """Operations: looked at, waited for, cancelled, listed."""
 
-from director.operations.operations import Operation
+from director.operations.model import Operation
 from director.rest import paging
 from director.rest.answers import OperationList
 from director.rest.route import Call, Reply
@@ -28,7 +28,7 @@ def listed(call: Call) -> Reply:
         for name in call.director.dataflows()
         if asked.dataflow in (None, name) and call.parts.authorization.may(call.identity, "see_operations", name)
     ]
-    found, more = call.parts.operations.page(asked.before, asked.page_size, theirs, asked.state)
+    found, more = call.parts.operations.page(asked.before, asked.page_size, theirs, asked.state, asked.request_id)
     return Reply(OperationList(operations=tuple(found), next_page_token=paging.token(more)))
 
 

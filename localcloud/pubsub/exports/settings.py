@@ -49,7 +49,7 @@ def fill_in(stored: Any) -> None:
 
 
 def check(stored: Any) -> None:
-    """Raises INVALID_ARGUMENT, and UNIMPLEMENTED for schemas, which do not exist here."""
+    """Raises INVALID_ARGUMENT, and UNIMPLEMENTED for what is written by the topic's schema."""
     exports = [field for field in (BIGQUERY, STORAGE) if stored.HasField(field)]
     if len(exports) > 1:
         raise invalid_argument(
@@ -92,7 +92,7 @@ def _check_bigquery(config: Any) -> None:
     if config.use_topic_schema and config.use_table_schema:
         raise invalid_argument("use_topic_schema and use_table_schema cannot be enabled at the same time.")
     if config.use_topic_schema:
-        raise unsupported("google.pubsub.v1.BigQueryConfig.use_topic_schema: it has no schemas")
+        raise unsupported("google.pubsub.v1.BigQueryConfig.use_topic_schema")
     if config.drop_unknown_fields and not config.use_table_schema:
         raise invalid_argument("drop_unknown_fields needs use_topic_schema or use_table_schema.")
 
@@ -107,7 +107,7 @@ def _check_storage(config: Any, ack_deadline: int) -> None:
     except ValueError as error:
         raise invalid_argument(f"Invalid filename_datetime_format: {error}.") from error
     if config.avro_config.use_topic_schema:
-        raise unsupported("google.pubsub.v1.CloudStorageConfig.AvroConfig.use_topic_schema: it has no schemas")
+        raise unsupported("google.pubsub.v1.CloudStorageConfig.AvroConfig.use_topic_schema")
     _check_limits(config, ack_deadline)
 
 

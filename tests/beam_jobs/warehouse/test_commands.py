@@ -91,7 +91,7 @@ def test_infer_reads_standard_input_and_no_more_than_asked(
 
 
 def test_infer_takes_a_model(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("infer", "--model", "director.documents.model:RetryPolicy", "--payload-only") == 0
+    assert run("infer", "--model", "director.documents.specs.pubsub:RetryPolicy", "--payload-only") == 0
     assert [one["name"] for one in printed(capsys)["columns"]] == ["minimum_backoff", "maximum_backoff"]
 
 
@@ -107,7 +107,8 @@ def test_nothing_to_infer_from_is_bad_input(tmp_path: Path) -> None:
 def test_show_gives_the_schema_that_the_example_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show", str(EXAMPLE)) == 0
     (shown,) = printed(capsys)["bigquery_tables"]
-    resources = yaml.safe_load(EXAMPLE.read_text())["dataflows"]["environment"]["resources"]
+    dataflow = EXAMPLE.parent / "dataflows" / "environment.yaml"
+    resources = yaml.safe_load(dataflow.read_text())["resources"]
     wanted = next(one for one in resources["bigquery_tables"] if one["name"] == "environment")
     assert shown["schema"] == wanted["schema"]
 

@@ -342,8 +342,8 @@ def test_pub_sub_may_deliver_by_itself(tmp_path: Path, export: str) -> None:
             "bigquery: {table: sink.twice}",
             "table 'twice' has no column data of type BYTES or STRING or JSON, which this subscription writes",
         ),
-        ("bigquery: {table: letters, drop_unknown_fields: true}", "add use_table_schema or remove it"),
-        ("bigquery: {table: letters, use_topic_schema: true}", "unknown key; did you mean 'use_table_schema'?"),
+        ("bigquery: {table: letters, drop_unknown_fields: true}", "add use_table_schema or use_topic_schema"),
+        ("bigquery: {table: letters, use_topic_schema: true}", "topic 'readings' has no schema; add schema_settings"),
         ("{ack_deadline_seconds: 300, cloud_storage: {bucket: plant-archiv}}", "did you mean 'plant-archive'?"),
         ("cloud_storage: {bucket: plant-archive}", "set it to 300 or more"),
         (

@@ -12,15 +12,16 @@ from director.iam.claims import Claims
 from director.iam.doors import Doors
 from director.iam.effect import AsServices, permission_of
 from director.iam.iam import Iam
-from director.iam.links import agent_of, bindings
+from director.iam.links import bindings
 from director.iam.polling import Polling
+from director.iam.scope import agent_of
 from director.retries import Retries
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
 
 
 def test_there_is_a_permission_to_ask_for_behind_every_role_of_a_service(architecture: Architecture) -> None:
-    for one in bindings(architecture, agent_of("42")):
+    for one in bindings(architecture, "42"):
         assert (permission_of(one) is None) == ("@gcp-sa-" in one.member), one
 
 
@@ -37,7 +38,7 @@ PERMISSIONS = {
 
 @pytest.mark.parametrize(("kind", "permission"), PERMISSIONS.items(), ids=PERMISSIONS)
 def test_a_service_may_once_google_says_so(made: Blueprint, cloud: LocalCloud, kind: str, permission: str) -> None:
-    found = bindings(made.architecture, agent_of("42"))
+    found = bindings(made.architecture, "42")
     [binding, *_] = [one for one in found if one.kind == kind and permission_of(one) == permission]
     services = AsServices()
     assert services.may(binding) is True

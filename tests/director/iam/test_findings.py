@@ -6,7 +6,7 @@ from director import keys
 from director.iam.bindings import PROJECTS, Binding
 from director.iam.claims import Claim
 from director.iam.findings import Finding, findings
-from director.iam.links import agent_of
+from director.iam.scope import agent_of
 from director.iam.plan import World, plan
 from director.keys import Key
 

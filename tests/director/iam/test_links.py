@@ -1,16 +1,53 @@
 """From links to bindings: the least that each link needs, each with its reason."""
 
+import json
 from pathlib import Path
 
-from director.documents.loading import load
+from director.documents.access import WITH_POLICIES
+from director.documents.loading import load, load_texts
 from director.documents.model import Architecture
 from director.iam.bindings import ACCOUNTS, PROJECTS, SECRETS, Binding
-from director.iam.links import agent_of, bindings, needs_agent
+from director.iam.doors import Doors
+from director.iam.links import bindings, made, needs_number
+from director.iam.scope import agent_of
 from director.iam.roles import too_broad
 from director.keys import BUCKETS, SUBSCRIPTIONS, TABLES, TOPICS, VIEWS
+from director.provisioning.clients import Clients
 
+DECLARED = """\
+name: plant
+project_id: plant-project
+region: europe-west1
+location: EU
+dataflows:
+  air:
+    services:
+      bridge:
+        service_account: bridge-sa
+        deployment:
+          secret_environment_vars:
+            - {name: A, value_from: mqtt}
+            - {name: B, value_from: projects/far/secrets/x/versions/3}
+    resources:
+      topics:
+        - name: readings
+          message_retention_duration: 1d
+          iam_access_policy:
+            - {name: bridge, role: roles/pubsub.viewer}
+            - {name: other-sa, role: projects/plant-project/roles/reads, type: service-account}
+            - {name: far-sa@far.iam.gserviceaccount.com, role: roles/pubsub.publisher, type: service-account}
+      bigquery_datasets: [{name: telemetry}]
+      bigquery_tables:
+        - name: rows
+          dataset: telemetry
+          schema: [{name: a, type: STRING}]
+          iam_access_policy: [{name: bridge, role: roles/bigquery.metadataViewer}]
+      secrets:
+        - {name: token, iam_access_policy: [{name: bridge, role: roles/secretmanager.viewer}]}
+"""
 EXAMPLE = Path(__file__).parents[3] / "examples/environment/architecture.yaml"
-AGENT = agent_of("42")
+NUMBER = "42"
+AGENT = agent_of(NUMBER)
 
 
 def planned(architecture: Architecture) -> set[tuple[str, str, str, str]]:
@@ -23,7 +60,7 @@ def planned(architecture: Architecture) -> set[tuple[str, str, str, str]]:
         role = one.role.removeprefix("roles/").replace(f"projects/{project}/roles/", "custom:")
         return one.kind, name.removeprefix("topics/").removeprefix("subscriptions/"), role, member
 
-    return {short(one) for one in bindings(architecture, AGENT)}
+    return {short(one) for one in bindings(architecture, NUMBER)}
 
 
 def test_each_link_means_the_least_role_on_the_smallest_resource(architecture: Architecture) -> None:
@@ -57,8 +94,46 @@ def test_each_link_means_the_least_role_on_the_smallest_resource(architecture: A
     }
 
 
+def test_what_a_resource_declares_is_granted_with_where_it_stands() -> None:
+    found = bindings(load_texts({"a.yaml": DECLARED}, "a.yaml").architecture, NUMBER)
+    bridge, other = (
+        f"serviceAccount:{name}@plant-project.iam.gserviceaccount.com" for name in ("bridge-sa", "other-sa")
+    )
+    topic, table = "projects/plant-project/topics/readings", "plant-project.telemetry.rows"
+    of_topic = ("declared at air's topics readings",)
+    declared = [
+        (one.kind, one.name, one.role, one.member, one.reasons) for one in found if "declared" in str(one.reasons)
+    ]
+    assert declared == [
+        (TABLES, table, "roles/bigquery.metadataViewer", bridge, ("declared at air's bigquery_tables rows",)),
+        (
+            SECRETS,
+            "projects/plant-project/secrets/token",
+            "roles/secretmanager.viewer",
+            bridge,
+            ("declared at air's secrets token",),
+        ),
+        (TOPICS, topic, "projects/plant-project/roles/reads", other, of_topic),
+        (TOPICS, topic, "roles/pubsub.publisher", "serviceAccount:far-sa@far.iam.gserviceaccount.com", of_topic),
+        (TOPICS, topic, "roles/pubsub.viewer", bridge, of_topic),
+    ]
+
+
+def test_secrets_that_fill_variables_are_read_by_their_service() -> None:
+    found = bindings(load_texts({"a.yaml": DECLARED}, "a.yaml").architecture, NUMBER)
+    read = {one.name: one.reasons for one in found if one.role == "roles/secretmanager.secretAccessor"}
+    assert read == {
+        "projects/plant-project/secrets/mqtt": ("air/bridge reads it as its variable A",),
+        "projects/far/secrets/x": ("air/bridge reads it as its variable B",),
+    }
+
+
+def test_what_can_be_declared_has_a_door_to_its_policy(clients: Clients) -> None:
+    assert set(Doors.open(clients).by_kind) >= WITH_POLICIES
+
+
 def test_a_grant_that_several_links_want_is_one_with_all_their_reasons(architecture: Architecture) -> None:
-    [shared] = [one for one in bindings(architecture, AGENT) if one.role == "roles/datastore.viewer"]
+    [shared] = [one for one in bindings(architecture, NUMBER) if one.role == "roles/datastore.viewer"]
     assert shared.dataflows == {"air", "water"}
     assert shared.reasons == (
         "air/jobs reads collection devices; Firestore has no policies below the project",
@@ -67,19 +142,19 @@ def test_a_grant_that_several_links_want_is_one_with_all_their_reasons(architect
 
 
 def test_bindings_are_sorted_and_each_is_there_once(architecture: Architecture) -> None:
-    found = bindings(architecture, AGENT)
+    found = bindings(architecture, NUMBER)
     assert list(found) == sorted(found)
     assert len({(one.resource, one.grant) for one in found}) == len(found)
 
 
 def test_every_binding_names_a_dataflow_and_a_reason(architecture: Architecture) -> None:
-    for one in bindings(architecture, AGENT):
+    for one in bindings(architecture, NUMBER):
         assert one.reasons
         assert all(dataflow in " ".join(one.reasons) for dataflow in one.dataflows)
 
 
 def test_one_version_of_a_secret_is_granted_as_the_secret(architecture: Architecture) -> None:
-    [secret] = [one for one in bindings(architecture, AGENT) if one.kind == SECRETS]
+    [secret] = [one for one in bindings(architecture, NUMBER) if one.kind == SECRETS]
     assert secret.name == f"projects/{architecture.project_id}/secrets/mqtt"
     assert secret.reasons == ("air/bridge reads it for its broker.password",)
 
@@ -93,22 +168,74 @@ def test_a_push_that_is_signed_lets_pubsub_sign_as_its_account(text: str, tmp_pa
     assert (ACCOUNTS, "push@p.iam.gserviceaccount.com", "iam.serviceAccountTokenCreator", "agent") in found
 
 
+def test_an_account_that_an_export_writes_as_needs_the_rights_and_the_agent_may_sign_as_it(
+    text: str, tmp_path: Path
+) -> None:
+    account = "writer@p.iam.gserviceaccount.com"
+    file = tmp_path / "writing.yaml"
+    text = text.replace("write_metadata: true}", f"write_metadata: true, service_account_email: {account}}}")
+    file.write_text(text.replace("-dead}\n", f"-dead, service_account_email: {account}}}\n"))
+    found = planned(load(file).architecture)
+    assert found >= {
+        (TABLES, "telemetry.dead", "bigquery.dataEditor", "writer"),
+        (BUCKETS, "dead", "storage.objectCreator", "writer"),
+        (BUCKETS, "dead", "storage.legacyBucketReader", "writer"),
+        (ACCOUNTS, account, "iam.serviceAccountTokenCreator", "agent"),
+    }
+    assert not found & {(TABLES, "telemetry.dead", "bigquery.dataEditor", "agent")}
+
+
 def test_the_agent_is_needed_only_where_pubsub_does_something_by_itself(architecture: Architecture) -> None:
-    assert needs_agent(architecture)
+    assert needs_number(architecture)
     water = architecture.model_copy(update={"dataflows": {"water": architecture.dataflows["water"]}})
-    assert not needs_agent(water)
+    assert not needs_number(water)
 
 
 def test_the_example_asks_for_nothing_too_broad_and_for_nothing_open_to_everyone() -> None:
-    found = bindings(load(EXAMPLE).architecture, AGENT)
+    found = bindings(load(EXAMPLE).architecture, NUMBER)
     assert len(found) == 20
     assert [one for one in found if too_broad(one.role, one.member)] == []
 
 
 def test_in_the_example_a_service_has_nothing_on_the_project_that_could_be_less() -> None:
-    on_project = {one.grant for one in bindings(load(EXAMPLE).architecture, AGENT) if one.kind == PROJECTS}
+    on_project = {one.grant for one in bindings(load(EXAMPLE).architecture, NUMBER) if one.kind == PROJECTS}
     enrichment = "serviceAccount:enrichment-sa@local-project.iam.gserviceaccount.com"
     assert on_project == {
         ("roles/datastore.viewer", enrichment),
         ("projects/local-project/roles/iotOwnSubscriptions", enrichment),
     }
+
+
+def test_links_to_secrets_and_databases_are_united_with_what_configurations_refer_to(tmp_path: Path) -> None:
+    link = {"lookup": {"key": "more.secret"}, "name": "bridge"}
+    bridge = {
+        "service_account": "bridge-sa",
+        "config": {"broker": {"password": {"secret": "projects/plant-project/secrets/mqtt/versions/3"}}},
+    }
+    document = {
+        "name": "plant",
+        "project_id": "plant-project",
+        "region": "europe-west1",
+        "location": "EU",
+        "dataflows": {
+            "air": {
+                "services": {"bridge": bridge, "turner": {"service_account": "turner-sa"}},
+                "resources": {
+                    "secrets": [{"name": "mqtt", "consumers": [link], "producers": [{**link, "name": "turner"}]}],
+                    "firestore_databases": [
+                        {"name": "archive", "producers": [{**link, "name": "turner", "lookup": {"key": "database"}}]}
+                    ],
+                },
+            }
+        },
+    }
+    file = tmp_path / "architecture.yaml"
+    file.write_text(json.dumps(document))
+    architecture = load(file).architecture
+    assert planned(architecture) == {
+        (SECRETS, "secrets/mqtt", "secretmanager.secretAccessor", "bridge-sa"),
+        (SECRETS, "secrets/mqtt", "secretmanager.secretVersionAdder", "turner-sa"),
+        (PROJECTS, "plant-project", "datastore.user", "turner-sa"),
+    }
+    [read] = [one for one in bindings(architecture, NUMBER) if one.role.endswith("Accessor")]
+    assert read.reasons == ("air/bridge reads it for its broker.password", "air/bridge reads secret mqtt")

@@ -6,7 +6,7 @@ from pathlib import Path
 import director.resources
 from director.documents.model import Architecture
 from director.iam.bindings import PROJECTS
-from director.iam.links import agent_of, bindings
+from director.iam.links import bindings
 from director.iam.own_role import CALLS, CUSTOM_ROLES, DIRECTOR, GRANTING, given_on_projects, granting_condition
 
 SOURCES = sorted(Path(director.resources.__file__).parent.glob("*.py"))
@@ -36,6 +36,6 @@ def test_the_projects_policy_is_a_role_apart_so_that_a_condition_can_limit_it() 
 
 def test_the_condition_allows_every_role_that_a_plan_has_on_a_project(architecture: Architecture) -> None:
     project = architecture.project_id
-    planned = {one.role for one in bindings(architecture, agent_of("42")) if one.kind == PROJECTS}
+    planned = {one.role for one in bindings(architecture, "42") if one.kind == PROJECTS}
     assert planned == set(given_on_projects(project))
     assert all(f"'{role}'" in granting_condition(project) for role in planned)

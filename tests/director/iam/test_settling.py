@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from director.documents.model import Architecture
 from director.iam.bindings import PROJECTS, Grant
-from director.iam.links import agent_of, bindings
+from director.iam.links import bindings
 from director.iam.policies import grants
 from director.keys import Key, bucket, topic
 from tests.director.iam.worlds import World
@@ -43,7 +43,7 @@ def _dataflow(linked: frozenset[str]) -> dict[str, Any]:
 
 
 def wanted(*architectures: Architecture) -> set[tuple[Key, Grant]]:
-    return {(one.resource, one.grant) for each in architectures for one in bindings(each, agent_of("42"))}
+    return {(one.resource, one.grant) for each in architectures for one in bindings(each, "42")}
 
 
 linked = st.frozensets(st.sampled_from(LINKS))

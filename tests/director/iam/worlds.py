@@ -19,7 +19,10 @@ from director.iam.polling import Polling
 from director.keys import Key
 from director.retries import Retries
 
-KINDS = (keys.TOPICS, keys.SUBSCRIPTIONS, keys.TABLES, keys.VIEWS, keys.BUCKETS, SECRETS, PROJECTS, ACCOUNTS)
+KINDS = (
+    keys.TOPICS, keys.SUBSCRIPTIONS, keys.TABLES, keys.VIEWS, keys.BUCKETS, keys.SCHEMAS, keys.CLOUD_RUN_SERVICES,
+    keys.CLOUD_RUN_JOBS, SECRETS, PROJECTS, ACCOUNTS,
+)  # fmt: skip
 
 
 class World:

@@ -1,5 +1,6 @@
 """What both ledgers promise: one holder, tokens that only rise, and no write with a lower one."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from director.errors import Busy, Superseded, Unavailable
+from director.errors import Busy, Rejected, Superseded, Unavailable
 from director.ledger.file import FileLedger
 from director.ledger.firestore import FirestoreLedger
-from director.ledger.ledger import Entry, Ledger, Record
+from director.ledger.ledger import Entry, Ledger, Record, written_at
 from director.provisioning.clients import Clients
 from director.retries import Retries
 from localcloud.cloud import LocalCloud
@@ -105,6 +106,21 @@ def test_a_write_with_a_lower_token_is_refused_and_leaves_nothing(open_ledger: C
         ledger.append("never-taken", RECORD, MADE)
 
 
+def test_old_records_are_forgotten_and_entries_never(open_ledger: Callable[[], Ledger]) -> None:
+    ledger = open_ledger()
+    ledger.take(SCOPE, "anna", 30)
+    for number in range(1, 6):
+        record = replace(RECORD, id=str(number), at=written_at(datetime(2026, 1, number, tzinfo=UTC)))
+        ledger.append(SCOPE, record, MADE)
+    assert ledger.forget("other", datetime(2027, 1, 1, tzinfo=UTC), 9) == 0
+    assert ledger.forget(SCOPE, datetime(2026, 1, 4, tzinfo=UTC), 2) == 2
+    assert ledger.forget(SCOPE, datetime(2026, 1, 4, tzinfo=UTC), 9) == 1
+    assert [one.id for one in open_ledger().records(SCOPE)] == ["4", "5"]
+    assert open_ledger().entries(SCOPE) == {RECORD.key: MADE}
+    assert ledger.forget(SCOPE, datetime(2027, 1, 1, tzinfo=UTC), 9) == 2
+    assert ledger.entries(SCOPE) == {RECORD.key: MADE}
+
+
 def test_of_many_at_once_one_gets_the_lease(open_ledger: Callable[[], Ledger]) -> None:
     start, ends = threading.Barrier(6), []
 
@@ -167,3 +183,31 @@ def test_a_file_that_is_none_of_ours_is_told(tmp_path: Path) -> None:
         FileLedger(tmp_path / "journal")
     with pytest.raises(Unavailable, match="unable to open"):
         FileLedger(tmp_path / "absent" / "journal")
+
+
+def test_what_was_applied_is_kept_until_something_else_was(open_ledger: Callable[[], Ledger]) -> None:
+    ledger = open_ledger()
+    assert ledger.kept(SCOPE) is None
+    token = ledger.take(SCOPE, "anna", 30).token
+    for text in ("first: ö", "second " * 50_000):
+        ledger.keep(SCOPE, token, text)
+        assert open_ledger().kept(SCOPE) == text
+    assert ledger.kept("p.plant.water") is None
+
+
+def test_nobody_keeps_anything_under_a_lease_that_is_another_s(open_ledger: Callable[[], Ledger]) -> None:
+    ledger = open_ledger()
+    old = ledger.take(SCOPE, "anna", 30).token
+    ledger.keep(SCOPE, old, "anna's")
+    ledger.release(SCOPE, old)
+    open_ledger().take(SCOPE, "bert", 30)
+    with pytest.raises(Superseded):
+        ledger.keep(SCOPE, old, "anna's again")
+    assert ledger.kept(SCOPE) == "anna's"
+
+
+def test_what_is_too_large_for_a_document_of_firestore_is_told(clients: Clients) -> None:
+    ledger = FirestoreLedger(clients.firestore, Retries(), "director-large")
+    token = ledger.take(SCOPE, "anna", 30).token
+    with pytest.raises(Rejected, match="more than a document of Firestore"):
+        ledger.keep(SCOPE, token, random.Random(1).randbytes(1_500_000).hex())

@@ -1,7 +1,7 @@
 """Long work: told as it goes, begun once, cancelled between resources, and remembered over a restart."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from director.errors import Busy, Unavailable, Unknown
-from director.operations.operations import Asked, Fault, OneOutcome, Operation, Operations, Progress, Reused
-from director.operations.store import OperationStore
+from director.operations.file import FileOperations
+from director.operations.firestore import FirestoreOperations
+from director.operations.model import Asked, Fault, OneOutcome, Operation, Progress, Reused
+from director.operations.operations import Operations
+from director.operations.store import OperationStore, Pulse
+from director.provisioning.clients import Clients
+from director.retries import Retries
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,19 @@ class Steps:
         return self
 
 
+class Deaf:
+    """A store that keeps what it is told of steps and never renews a lease: as of a process that is frozen."""
+
+    def __init__(self, store: OperationStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def beat(self, operation: str, steps: Sequence[str], seconds: float) -> Pulse:
+        return self._store.beat(operation, steps, seconds) if steps else "held"
+
+
 class Told:
     def __init__(self) -> None:
         self.events: list[tuple[str, str, str | None]] = []
@@ -59,9 +77,13 @@ def told() -> Told:
     return Told()
 
 
-@pytest.fixture
-def store() -> Iterator[OperationStore]:
-    found = OperationStore()
+@pytest.fixture(params=["memory", "firestore"])
+def store(request: pytest.FixtureRequest) -> Iterator[OperationStore]:
+    if request.param == "firestore":
+        clients: Clients = request.getfixturevalue("clients")
+        yield FirestoreOperations(clients.firestore, Retries(), "director/p.plant")
+        return
+    found = FileOperations()
     yield found
     found.close()
 
@@ -175,41 +197,110 @@ def test_what_failed_for_a_passing_reason_is_begun_anew_by_the_same_request(stor
         operations.close(10)
 
 
-def test_a_restart_tells_how_far_an_interrupted_one_came(tmp_path: Path, told: Told) -> None:
-    """The process ends in the middle: its thread never comes back."""
-    path = tmp_path / "operations.db"
-    before = OperationStore(path)
-    died, stays = Steps(), threading.Event()
-    first = Operations(before, explained)
+def test_what_a_dead_director_left_running_is_told_by_another_once_its_lease_is_gone(
+    store: OperationStore, told: Told, eventually: Callable[..., None]
+) -> None:
+    """The process ends in the middle: its thread never comes back, and nobody renews."""
+    died = Steps()
+    first = Operations(Deaf(store), explained, lease_seconds=2.0)
     begun = begin(first, died, told, asked(key="k", body="b"))
     died.turns.release()
-    while not first.find(begun.id).resources:
-        stays.wait(0.01)
-    after = OperationStore(path)
-    second = Operations(after, explained)
-    [found] = second.recover()
-    assert (found.id, found.state, [one.name for one in found.resources]) == (begun.id, "interrupted", ["t-0"])
-    assert second.find(begun.id) == found
-    assert second.recover() == []
+    second = Operations(store, explained, told.event)
+    eventually(lambda: second.find(begun.id).resources)
+    assert second.find(begun.id).state == "running"
+    assert second.recover() == [], "it may be alive"
+    again, new = second.begin(asked(key="k", body="b"), Steps().all(), lambda one: True, told.ends.append)
+    assert (again.id, new) == (begun.id, False)
+    found: list[Operation] = []
+    eventually(lambda: found.extend(second.recover()) or found)
+    assert [(one.id, one.state, one.resources[0].name) for one in found] == [(begun.id, "interrupted", "t-0")]
+    assert second.find(begun.id) == found[0]
+    assert Operations(store, explained).recover() == [], "it is told once"
     assert second.counts()["interrupted"] == 1
     again, new = second.begin(asked(key="k", body="b"), Steps().all(), lambda one: True, told.ends.append)
     assert new, "what was interrupted is begun anew under the same key"
-    assert again.id != begun.id
     assert second.wait(again.id, 10).state == "succeeded"
+    known = second.known("k")
+    assert known is not None
+    assert (known.again, known.crashes) == (False, 1)
     died.turns.release(2)
-    first.close(10)
-    before.close()
-    after.close()
+    eventually(lambda: first.find(begun.id).state == "interrupted")
+    assert len(told.ends) == 1, "the one that was taken for dead has no say any more"
 
 
-def test_stopping_ends_what_runs_between_two_resources(operations: Operations, told: Told) -> None:
+def test_what_is_renewed_is_never_told_as_interrupted(store: OperationStore, told: Told) -> None:
     work = Steps()
+    first, second = Operations(store, explained, lease_seconds=0.6), Operations(store, explained)
+    begun = begin(first, work, told)
+    assert first.wait(begun.id, 1.5).state == "running"
+    assert second.recover() == []
+    work.all()
+    assert second.wait(begun.id, 10).state == "succeeded"
+
+
+def test_an_operation_is_seen_waited_for_and_cancelled_through_another_director(
+    store: OperationStore, told: Told, eventually: Callable[..., None]
+) -> None:
+    work = Steps()
+    first, second = Operations(store, explained, told.event), Operations(store, explained)
+    begun = begin(first, work, told)
+    work.turns.release()
+    eventually(lambda: [one.name for one in second.find(begun.id).resources] == ["t-0"])
+    assert second.cancel(begun.id).state == "cancelling"
+    eventually(lambda: first.find(begun.id).state == "cancelling")
+    work.turns.release(2)
+    assert second.wait(begun.id, 10).state == "cancelled"
+    with pytest.raises(Unknown):
+        second.cancel("op-absent")
+
+
+def test_of_two_directors_with_the_same_request_one_begins(store: OperationStore, told: Told) -> None:
+    start, ids = threading.Barrier(4), []
+
+    def run() -> None:
+        operations = Operations(store, explained)
+        start.wait(10)
+        ids.append(operations.begin(asked(key="k", body="b"), Steps().all(), lambda one: True, told.ends.append))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len({operation.id for operation, _ in ids}) == 1
+    assert sorted(new for _, new in ids) == [False, False, False, True]
+
+
+def test_a_store_that_does_not_answer_in_between_costs_the_work_nothing(
+    told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Away(FileOperations):
+        def beat(self, operation: str, steps: Sequence[str], seconds: float) -> Pulse:
+            raise Unavailable("away")
+
+    operations, work = Operations(Away(), explained, lease_seconds=0.3), Steps()
     begun = begin(operations, work, told)
+    assert operations.wait(begun.id, 0.5).state == "running"
+    work.all()
+    final = operations.wait(begun.id, 10)
+    assert (final.state, len(final.resources)) == ("succeeded", 3)
+    assert "shows no sign of life: away" in caplog.text
+
+
+def test_stopping_interrupts_what_runs_between_two_resources(operations: Operations, told: Told) -> None:
+    """Nobody asked for its end: whoever asks for it again, under the same key, has it begun anew."""
+    work = Steps()
+    begun = begin(operations, work, told, asked(key="k"))
     stopping = threading.Thread(target=operations.close, args=(10,))
     stopping.start()
     work.turns.release(3)
     stopping.join(10)
-    assert operations.find(begun.id).state == "cancelled"
+    assert operations.find(begun.id).state == "interrupted"
+    known = operations.known("k")
+    assert known is not None
+    assert known.again
+    with pytest.raises(Busy, match="about to stop"):
+        begin(operations, work, told)
 
 
 def test_pages_hold_the_newest_first_of_the_asked_dataflows(operations: Operations, told: Told) -> None:
@@ -227,7 +318,7 @@ def test_pages_hold_the_newest_first_of_the_asked_dataflows(operations: Operatio
 
 
 def test_only_so_many_are_kept(told: Told) -> None:
-    store = OperationStore(kept=3)
+    store = FileOperations(kept=3)
     operations = Operations(store, explained)
     ids = []
     for _ in range(6):
@@ -241,4 +332,4 @@ def test_only_so_many_are_kept(told: Told) -> None:
 
 def test_a_store_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be used"):
-        OperationStore(tmp_path)
+        FileOperations(tmp_path)

@@ -50,3 +50,17 @@ def test_the_absent_and_the_foreign_are_drift_of_the_whole(blueprint: Blueprint)
     assert (found[absent.full_name].field, found[absent.full_name].reason) == ("", "does not exist")
     assert "belongs to dataflow 'water'" in found[foreign.full_name].reason
     assert str(found[foreign.full_name]).endswith("(apply cannot mend it)")
+
+
+def test_only_what_the_world_moved_is_put_right_by_itself(blueprint: Blueprint) -> None:
+    resources = wanted(blueprint, "air")
+    topic = replace(resources[0], enforced=True)
+    live = world(blueprint) | {topic.key: Observed(replace(topic.state, message_retention_duration=None), topic.owner)}
+    applied = {topic.key: Entry(True, fingerprint(topic.state))}
+    [found] = drift([topic], live, applied)
+    assert found.enforced
+    assert str(found).endswith("moved: world (enforced)")
+    assert not drift([topic], live, {topic.key: Entry(True, "another")})[0].enforced
+    assert not drift([resources[0]], live, applied)[0].enforced
+    assert drift([topic], {topic.key: None}, applied)[0].enforced
+    assert not drift([topic], {topic.key: Observed(topic.state, Owner("plant", "water"))}, applied)[0].enforced

@@ -127,3 +127,12 @@ def test_a_change_reads_as_a_line(blueprint: Blueprint) -> None:
     topic = one(blueprint, "topics")
     assert str(change(topic, None)) == f"create  topics {topic.full_name}: does not exist"
     assert str(change(topic, seen(topic))) == f"none    topics {topic.full_name}"
+
+
+def test_what_is_missing_something_that_comes_later_waits_and_is_as_any_other_once_it_is_there(
+    blueprint: Blueprint,
+) -> None:
+    resource = replace(one(blueprint, "topics"), waits="waits for an address")
+    assert str(change(resource, None)) == f"wait    topics {resource.full_name}: waits for an address"
+    assert change(resource, seen(resource)).action == "none"
+    assert change(resource, seen(resource, labels={})).action == "update"

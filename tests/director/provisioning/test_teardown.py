@@ -127,3 +127,9 @@ def test_dots_are_part_of_some_names() -> None:
     assert short_name(("gcs_buckets", "data.example.com")) == "data.example.com"
     assert short_name(("topics", "projects/p/topics/a.b")) == "a.b"
     assert short_name(("bigquery_tables", "p.d.rows")) == "rows"
+
+
+def test_accounts_and_what_is_in_another_database_are_called_as_in_documents() -> None:
+    assert short_name(("service_accounts", "bridge-sa@p.iam.gserviceaccount.com")) == "bridge-sa"
+    assert short_name(("firestore_collections", "archive/devices")) == "devices"
+    assert short_name(("firestore_databases", "projects/p/databases/(default)")) == "(default)"

@@ -28,16 +28,17 @@ def test_a_created_dataset_is_as_wanted(datasets: Datasets, dataset: Wanted[Any]
     datasets.create(dataset)
     observed = datasets.observe(dataset)
     assert observed is not None
-    assert (observed.state, observed.owner) == (dataset.state, dataset.owner)
+    assert (change(dataset, observed).action, observed.owner) == ("none", dataset.owner)
 
 
 def test_every_changeable_field_can_be_set_and_taken_back(datasets: Datasets, dataset: Wanted[Any]) -> None:
     datasets.create(dataset)
-    state = replace(dataset.state, description="Telemetry.", default_table_expiration_ms=86_400_000)
+    expirations = {"default_table_expiration_ms": 86_400_000, "default_partition_expiration_ms": 86_400_000}
+    state = replace(dataset.state, description="Telemetry.", **expirations)
     for goal in (replace(dataset, state=state), dataset):
         observed = datasets.observe(goal)
         todo = change(goal, observed)
-        assert todo.fields == {"description", "default_table_expiration_ms"}
+        assert todo.fields == {"description", *expirations}
         datasets.update(goal, observed, todo.fields)  # type: ignore[arg-type]
         assert change(goal, datasets.observe(goal)).reasons == ()
 
@@ -61,3 +62,31 @@ def test_a_deleted_dataset_is_gone(datasets: Datasets, dataset: Wanted[Any]) -> 
     datasets.create(dataset)
     datasets.delete(dataset)
     assert datasets.observe(dataset) is None
+
+
+KEY = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
+
+
+def test_key_and_time_travel_are_set_and_left_alone_where_unsaid(datasets: Datasets, dataset: Wanted[Any]) -> None:
+    datasets.create(dataset)
+    said = replace(dataset.state, default_encryption_configuration=KEY, max_time_travel_hours=48)
+    goal = replace(dataset, state=said)
+    observed = datasets.observe(goal)
+    todo = change(goal, observed)
+    assert todo.fields == {"default_encryption_configuration", "max_time_travel_hours"}
+    datasets.update(goal, observed, todo.fields)  # type: ignore[arg-type]
+    assert change(goal, datasets.observe(goal)).action == "none"
+    unsaid = replace(dataset, state=replace(dataset.state, description="Telemetry."))
+    observed = datasets.observe(unsaid)
+    todo = change(unsaid, observed)
+    assert todo.fields == {"description"}
+    datasets.update(unsaid, observed, todo.fields)  # type: ignore[arg-type]
+    assert change(goal, datasets.observe(goal)).fields == {"description"}
+
+
+def test_a_dataset_is_made_with_them(datasets: Datasets, dataset: Wanted[Any]) -> None:
+    goal = replace(
+        dataset, state=replace(dataset.state, default_encryption_configuration=KEY, max_time_travel_hours=72)
+    )
+    datasets.create(goal)
+    assert change(goal, datasets.observe(goal)).reasons == ()

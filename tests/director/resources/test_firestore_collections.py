@@ -3,25 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, NotFound
 
+from director import keys
 from director.documents.loading import Blueprint
 from director.invalidation import Invalidations
 from director.provisioning.base import Wanted
 from director.provisioning.clients import Clients
 from director.provisioning.plan import change
-from director.resources.catalogue import wanted
+from director.resources.catalogue import providers, wanted
 from director.resources.firestore_collections import BATCH, Collections, State
+from localcloud.cloud import LocalCloud
+from localcloud.faults import Fault
+from tests.director.resources.plants import blueprint as small
+from tests.director.resources.plants import only
 
 SEEDS = {"d-1": {"name": "one", "location": "hall-1"}, "d-2": {"name": "two", "location": "hall-2"}}
 
 
 @pytest.fixture
 def collections(clients: Clients) -> Collections:
-    return Collections(clients.firestore, {"devices": SEEDS})
+    return Collections(clients.database, {"devices": SEEDS})
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_a_collection_without_seeds_needs_nothing(collections: Collections, coll
 def test_many_seeds_are_written_in_batches(clients: Clients, collection: Wanted[Any]) -> None:
     seeds = {f"d-{number}": {"n": number} for number in range(BATCH + 5)}
     many = replace(collection, state=State(frozenset(seeds)))
-    collections = Collections(clients.firestore, {"devices": seeds})
+    collections = Collections(clients.database, {"devices": seeds})
     collections.create(many)
     assert change(many, collections.observe(many)).action == "none"
 
@@ -98,7 +104,7 @@ class Told:
 
 def test_what_is_written_is_told_with_the_time_of_writing(collection: Wanted[Any], clients: Clients) -> None:
     told = Told()
-    collections = Collections(clients.firestore, {"devices": SEEDS}, {"devices": cast(Invalidations, told)})
+    collections = Collections(clients.database, {"devices": SEEDS}, {"devices": cast(Invalidations, told)})
     collections.create(collection)
     live = {one.id: one.update_time for one in clients.firestore.collection("devices").stream()}
     assert sorted(told.changes) == [("devices", key, live[key]) for key in sorted(SEEDS)]
@@ -106,3 +112,41 @@ def test_what_is_written_is_told_with_the_time_of_writing(collection: Wanted[Any
     collections.delete(collection)
     assert [(name, key) for name, key, _ in sorted(told.changes)] == [("devices", key) for key in sorted(SEEDS)]
     assert all(at > live[key] for _, key, at in told.changes)
+
+
+def test_a_collection_lives_in_the_database_that_it_names(tmp_path: Path, cloud: LocalCloud) -> None:
+    (tmp_path / "devices.yaml").write_text("d-1: {name: one}\n")
+    found = small(
+        tmp_path,
+        firestore_databases=[{"name": "archive"}],
+        firestore_collections=[{"name": "devices", "database": "archive", "documents_file": "devices.yaml"}],
+    )
+    one = only(found, "firestore_collections")
+    assert (one.full_name, one.needs) == ("archive/devices", (keys.database(found.architecture.project_id, "archive"),))
+    with Clients.open(found.architecture.project_id) as clients:
+        provider = providers(clients, found)["firestore_collections"]
+        provider.create(one)
+        assert clients.database("archive").document("devices/d-1").get().to_dict() == {"name": "one"}
+        assert not clients.firestore.document("devices/d-1").get().exists
+        assert change(one, provider.observe(one)).action == "none"
+        assert provider.holding(one, frozenset()) is None
+        provider.delete(one)
+        assert not clients.database("archive").document("devices/d-1").get().exists
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_database_that_is_not_there_is_waited_for_where_the_dataflow_makes_it(
+    tmp_path: Path, cloud: LocalCloud, declared: bool
+) -> None:
+    made = [{"name": "(default)"}] if declared else []
+    found = small(tmp_path, firestore_databases=made, firestore_collections=[{"name": "events"}])
+    one = only(found, "firestore_collections")
+    with Clients.open(found.architecture.project_id) as clients:
+        cloud.faults.add(Fault(method="firestore.RunQuery", code="NOT_FOUND", message="no such database"))
+        provider = providers(clients, found)["firestore_collections"]
+        if declared:
+            assert provider.observe(one) is None
+            provider.create(one)  # comes with its first document, whoever writes that
+        else:
+            with pytest.raises(NotFound, match="no such database"):
+                provider.observe(one)

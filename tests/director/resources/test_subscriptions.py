@@ -13,7 +13,8 @@ from director.provisioning.clients import Clients
 from director.provisioning.plan import change, layers
 from director.provisioning.provisioner import Provisioner
 from director.resources.catalogue import providers, wanted
-from director.resources.subscriptions import Backoff, Calls, DeadLetters, State, Subscriptions
+from director.resources.deliveries import Calls, Files, Rows
+from director.resources.subscriptions import Backoff, DeadLetters, State, Subscriptions
 from director.resources.topics import Topics
 from director.retries import Retries
 
@@ -98,7 +99,9 @@ def test_a_detached_one_is_not_usable(subscriptions: Subscriptions, plain: Wante
     clients.publisher.detach_subscription(request={"subscription": plain.full_name})
     todo = change(plain, subscriptions.observe(plain))
     assert todo.action == "refuse"
-    assert any(reason.startswith("detached: live true") for reason in todo.reasons)
+    assert any(
+        reason.startswith("detached: live true") and "delete it and apply again" in reason for reason in todo.reasons
+    )
 
 
 def test_a_deleted_one_is_gone(subscriptions: Subscriptions, plain: Wanted[State]) -> None:
@@ -161,6 +164,7 @@ def test_exports_are_applied_once_and_then_as_wanted(clients: Clients, exporting
             "letters -> P.telemetry.letters use_table_schema drop_unknown_fields",
         ),
         ({"use_table_schema": True}, "letters use_table_schema"),
+        ({"service_account": "w@p.iam.gserviceaccount.com"}, "letters as w@p.iam.gserviceaccount.com"),
         (None, "P.telemetry.letters -> none"),
     ],
 )
@@ -183,6 +187,9 @@ def test_drift_of_rows_is_mended(
         ({"max_bytes": 5000}, "each 2m or 5000 bytes"),
         ({"format": "text"}, "as text"),
         ({"format": "avro with metadata"}, "as avro with metadata"),
+        ({"max_messages": 2000}, "each 2m or 2000 messages"),
+        ({"datetime_format": "YYYY/MM/DD/hh_mm_ss"}, "dead/YYYY/MM/DD/hh_mm_ss.avro"),
+        ({"service_account": "w@p.iam.gserviceaccount.com"}, "each 2m as w@p.iam.gserviceaccount.com"),
         (None, "-> none"),
     ],
 )
@@ -208,23 +215,96 @@ def mended(
     assert change(goal, subscriptions.observe(goal)).action == "none"
 
 
-def test_push_is_told_to_pub_sub_field_by_field(plain: Wanted[State]) -> None:
-    """As the client would send it: the local Pub/Sub refuses push."""
+class Recorder:
+    """Google's client as far as a provider calls it, for what the local Pub/Sub refuses by name."""
 
-    class Recorder:
-        def create_subscription(self, request: Any, **_: Any) -> None:
-            self.sent = request
+    def create_subscription(self, request: Any, **_: Any) -> None:
+        self.sent = request
 
-        def get_subscription(self, **_: Any) -> Any:
-            return self.sent
+    def update_subscription(self, request: Any, **_: Any) -> None:
+        self.sent, self.mask = request["subscription"], request["update_mask"]["paths"]
 
-    calls = Calls("https://example.com/push", "push@p.iam.gserviceaccount.com", "me", (("x-goog-version", "v1"),))
-    pushed = replace(plain, state=replace(plain.state, push_config=calls))
+    def get_subscription(self, **_: Any) -> Any:
+        return self.sent
+
+
+def sent(plain: Wanted[State], **state: Any) -> tuple[Any, Subscriptions, Wanted[State]]:
+    """A client that was told of a subscription, and that one."""
+    goal = replace(plain, state=replace(plain.state, **state))
     client: Any = Recorder()
     subscriptions = Subscriptions(client)
-    subscriptions.create(pushed)
+    subscriptions.create(goal)
+    assert change(goal, subscriptions.observe(goal)).action == "none"
+    return client, subscriptions, goal
+
+
+def test_push_is_told_to_pub_sub_field_by_field(plain: Wanted[State]) -> None:
+    calls = Calls("https://example.com/push", "push@p.iam.gserviceaccount.com", "me", (("x-goog-version", "v1"),))
+    client, subscriptions, _ = sent(plain, push_config=calls)
     assert client.sent.push_config.push_endpoint == "https://example.com/push"
     assert client.sent.push_config.oidc_token.service_account_email == "push@p.iam.gserviceaccount.com"
     assert client.sent.push_config.oidc_token.audience == "me"
-    assert change(pushed, subscriptions.observe(pushed)).action == "none"
+    assert "no_wrapper" not in client.sent.push_config
     assert "x-goog-version=v1" in change(plain, subscriptions.observe(plain)).reasons[0]
+
+
+@pytest.mark.parametrize("with_headers", [True, False])
+def test_a_push_may_be_the_payload_alone(plain: Wanted[State], with_headers: bool) -> None:
+    calls = Calls("https://example.com/push", "", "", (), unwrapped=True, with_headers=with_headers)
+    client, _, _ = sent(plain, push_config=calls)
+    assert "no_wrapper" in client.sent.push_config
+    assert client.sent.push_config.no_wrapper.write_metadata is with_headers
+
+
+def test_the_version_that_pub_sub_answers_with_is_no_drift_and_stays(plain: Wanted[State]) -> None:
+    client, subscriptions, goal = sent(plain, push_config=Calls("https://example.com/push", "", "", ()))
+    client.sent.push_config.attributes["x-goog-version"] = "v1"
+    observed = subscriptions.observe(goal)
+    assert change(goal, observed).action == "none"
+    moved = replace(goal, state=replace(goal.state, push_config=Calls("https://example.com/other", "", "", ())))
+    subscriptions.update(moved, observed, change(moved, observed).fields)  # type: ignore[arg-type]
+    assert client.sent.push_config.push_endpoint == "https://example.com/other"
+    assert dict(client.sent.push_config.attributes) == {"x-goog-version": "v1"}
+
+
+def test_exports_by_the_topic_s_schema_are_told_to_pub_sub(plain: Wanted[State]) -> None:
+    client, _, _ = sent(plain, bigquery_config=Rows("p.d.t", use_topic_schema=True, drop_unknown_fields=True))
+    assert client.sent.bigquery_config.use_topic_schema
+    files = Files("b", "", "", timedelta(minutes=1), None, "avro by the topic's schema with metadata")
+    client, _, _ = sent(plain, cloud_storage_config=files)
+    assert client.sent.cloud_storage_config.avro_config.use_topic_schema
+    assert client.sent.cloud_storage_config.avro_config.write_metadata
+
+
+def test_who_writes_and_how_files_are_dated_stays_where_unsaid(
+    clients: Clients, exporting: Blueprint, retries: Retries
+) -> None:
+    Provisioner(providers(clients, exporting), retries).apply(wanted(exporting, "air"))
+    subscriptions = Subscriptions(clients.subscriber)
+    rows, files = exports(exporting)
+    assert rows.state.bigquery_config is not None
+    assert files.state.cloud_storage_config is not None
+    by_hand: dict[str, Any] = {"service_account": "w@p.iam.gserviceaccount.com"}
+    dated = {**by_hand, "datetime_format": "YYYY/MM/DD/hh_mm_ss"}
+    for one, field, hand, said in (
+        (rows, "bigquery_config", by_hand, {"use_table_schema": True}),
+        (files, "cloud_storage_config", dated, {"max_bytes": 5000}),
+    ):
+        delivery: Any = getattr(one.state, field)
+        touched = replace(one, state=replace(one.state, **{field: replace(delivery, **hand)}))
+        subscriptions.update(touched, subscriptions.observe(one), frozenset({field}))  # type: ignore[arg-type]
+        observed = subscriptions.observe(one)
+        assert change(one, observed).action == "none"
+        goal = replace(one, state=replace(one.state, **{field: replace(delivery, **said)}))
+        subscriptions.update(goal, observed, change(goal, observed).fields)  # type: ignore[arg-type]
+        live = subscriptions.observe(goal)
+        assert live is not None
+        assert {name: getattr(getattr(live.state, field), name) for name in hand} == hand
+
+
+def test_an_update_names_what_it_changes_so_that_transforms_and_all_else_stay(plain: Wanted[State]) -> None:
+    client, subscriptions, _ = sent(plain)
+    goal = replace(plain, state=replace(plain.state, ack_deadline_seconds=60))
+    observed = subscriptions.observe(goal)
+    subscriptions.update(goal, observed, change(goal, observed).fields)  # type: ignore[arg-type]
+    assert client.mask == ["ack_deadline_seconds"]

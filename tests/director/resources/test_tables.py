@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from google.api_core.exceptions import PreconditionFailed
+from google.cloud import bigquery
+from google.cloud.bigquery.schema import PolicyTagList
 
 from director.documents.loading import Blueprint
 from director.provisioning.base import Wanted
@@ -42,7 +44,7 @@ def test_a_created_table_is_as_wanted(tables: Tables, table: Wanted[State]) -> N
     tables.create(table)
     observed = tables.observe(table)
     assert observed is not None
-    assert (observed.state, observed.owner) == (table.state, table.owner)
+    assert (change(table, observed).action, observed.owner) == ("none", table.owner)
     assert observed.state.partitioning == Partitioning("DAY", "at")
     assert observed.state.clustering_fields == ("device",)
 
@@ -97,6 +99,7 @@ def test_every_changeable_field_can_be_set_and_taken_back(tables: Tables, table:
         expiration=timedelta(days=9),
         partition_expiration=timedelta(days=3),
         clustering_fields=(),
+        require_partition_filter=True,
     )
     updated(tables, replace(table, state=state))
     updated(tables, table)
@@ -139,3 +142,78 @@ def test_labels_of_others_survive_an_update(tables: Tables, table: Wanted[Any], 
     clients.bigquery.update_table(live, ["labels"])
     updated(tables, table)
     assert clients.bigquery.get_table(table.full_name).labels == {**table.state.labels, "cost": "x"}
+
+
+KEY = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
+
+
+def test_a_table_partitioned_by_ranges_is_as_wanted_and_stays_so(tables: Tables, table: Wanted[State]) -> None:
+    schema = (*table.state.schema, Column("number", "INT64"))
+    ranges = Partitioning("RANGE", "number", (0, 100, 10))
+    goal = replace(table, state=replace(table.state, schema=schema, partitioning=ranges, require_partition_filter=True))
+    tables.create(goal)
+    assert change(goal, tables.observe(goal)).reasons == ()
+    other = replace(goal, state=replace(goal.state, partitioning=Partitioning("RANGE", "number", (0, 100, 20))))
+    todo = change(other, tables.observe(other))
+    assert todo.action == "refuse"
+    assert "live RANGE of number from 0 to 100 by 10, wanted RANGE of number from 0 to 100 by 20" in todo.reasons[0]
+    updated(tables, replace(goal, state=replace(goal.state, require_partition_filter=False)))
+
+
+def test_a_primary_key_is_set_and_changed_and_left_alone_where_unsaid(tables: Tables, table: Wanted[State]) -> None:
+    tables.create(table)
+    for key in (("at",), ("at", "device")):
+        updated(tables, replace(table, state=replace(table.state, primary_key=key)))
+    updated(tables, replace(table, state=replace(table.state, description="Rows.")))
+    observed = tables.observe(table)
+    assert observed is not None
+    assert observed.state.primary_key == ("at", "device")
+
+
+def test_a_key_can_be_changed_for_another_and_is_for_new_tables_only(tables: Tables, table: Wanted[State]) -> None:
+    keyed = replace(table, state=replace(table.state, kms_key=KEY))
+    tables.create(keyed)
+    assert change(keyed, tables.observe(keyed)).action == "none"
+    updated(tables, replace(table, state=replace(table.state, kms_key=KEY + "2")))
+    assert change(table, tables.observe(table)).action == "none"
+    plain = replace(table, full_name=f"{table.full_name}_plain")
+    tables.create(plain)
+    todo = change(replace(plain, state=keyed.state), tables.observe(plain))
+    assert todo.action == "refuse"
+    assert "BigQuery gives keys to new tables only" in todo.reasons[0]
+
+
+def test_a_key_of_the_dataset_is_no_drift(tables: Tables, table: Wanted[State], clients: Clients) -> None:
+    dataset = clients.bigquery.get_dataset(table.full_name.rpartition(".")[0])
+    dataset.default_encryption_configuration = bigquery.EncryptionConfiguration(kms_key_name=KEY)
+    clients.bigquery.update_dataset(dataset, ["default_encryption_configuration"])
+    tables.create(table)
+    observed = tables.observe(table)
+    assert observed is not None
+    assert (observed.state.kms_key, change(table, observed).action) == (KEY, "none")
+
+
+def test_a_version_of_a_key_is_that_key(tables: Tables, table: Wanted[State], clients: Clients) -> None:
+    keyed = replace(table, state=replace(table.state, kms_key=KEY))
+    tables.create(keyed)
+    live = clients.bigquery.get_table(table.full_name)
+    live.encryption_configuration = bigquery.EncryptionConfiguration(kms_key_name=f"{KEY}/cryptoKeyVersions/3")
+    clients.bigquery.update_table(live, ["encryption_configuration"])
+    assert change(keyed, tables.observe(keyed)).action == "none"
+
+
+def test_what_no_document_says_of_a_column_survives_a_change_of_the_schema(
+    tables: Tables, table: Wanted[State], clients: Clients
+) -> None:
+    tables.create(table)
+    live = clients.bigquery.get_table(table.full_name)
+    tags = PolicyTagList(["projects/p/locations/eu/taxonomies/1/policyTags/2"])
+    at, device = live.schema
+    tagged = bigquery.SchemaField(device.name, "STRING", policy_tags=tags, description="By hand.")
+    live.schema = [at, tagged]
+    clients.bigquery.update_table(live, ["schema"])
+    updated(
+        tables, replace(table, state=replace(table.state, schema=(*table.state.schema, Column("light", "FLOAT64"))))
+    )
+    device = clients.bigquery.get_table(table.full_name).schema[1]
+    assert (device.policy_tags, device.description) == (tags, "")

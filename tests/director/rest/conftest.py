@@ -12,12 +12,17 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from director.documents.loading import load
+from director.renewal import Renewal
 from director.rest.app import Safety, close, create_app
 from director.retries import Retries
 from director.safety.api_keys import ApiKey, ApiKeys, hashed
 from director.safety.audit import MemoryRecords
 from director.safety.policy import Grant
 from director.service import Director
+from director.versions import changes
+from director.versions.documents import gathered
+from director.versions.file import FileVersions
+from director.versions.version import Added
 
 SECOND = """\
   water:
@@ -41,6 +46,7 @@ class Door:
 
     app: Flask
     director: Director
+    renewal: Renewal
 
     def as_(self, name: str | None) -> FlaskClient:
         client = self.app.test_client()
@@ -68,16 +74,25 @@ def safety() -> dict[str, Any]:
 @pytest.fixture
 def director(document: Path, world: Any, retries: Retries) -> Director:
     document.write_text(document.read_text() + SECOND)
-    return Director(load(document), world.providers(), retries, workers=1)
+    return Director(load(document), world.provide, retries, workers=1)
 
 
 @pytest.fixture
-def door(director: Director, safety: dict[str, Any]) -> Iterator[Door]:
+def renewal(director: Director, document: Path, world: Any) -> Iterator[Renewal]:
+    """With the document as version 1 in memory, and nobody who looks by himself."""
+    versions, served = FileVersions(), load(document)
+    version, _ = changes.add(versions, gathered(document), None, Added("root", "the first"))
+    yield Renewal(versions, version, served, director.renew)
+    versions.close()
+
+
+@pytest.fixture
+def door(director: Director, safety: dict[str, Any], renewal: Renewal) -> Iterator[Door]:
     names = (*ROLES, "root", "stranger")
     keys = ApiKeys([ApiKey(name=name, sha256=hashed(key(name))) for name in names])
     settings = {"authenticator": keys, "grants": grants(), "records": MemoryRecords()} | safety
-    app = create_app(director, None, Safety(**settings))
-    yield Door(app, director)
+    app = create_app(director, None, Safety(**settings), renewal=renewal)
+    yield Door(app, director, renewal)
     close(app)
 
 

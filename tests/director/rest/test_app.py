@@ -20,7 +20,7 @@ BUG = "a bug with a secret detail"
 
 @pytest.fixture
 def door(blueprint: Blueprint, world: Any, retries: Retries) -> Iterator[FlaskClient]:
-    with create_app(Director(blueprint, world.providers(), retries, workers=1)).test_client() as client:
+    with create_app(Director(blueprint, world.provide, retries, workers=1)).test_client() as client:
         yield client
 
 
@@ -47,7 +47,7 @@ def fail(world: Any, call: str, error: Exception) -> None:
 
 def test_health_and_readiness_tell_nothing_of_the_configuration(door: FlaskClient) -> None:
     assert door.get("/healthz").json == {"alive": True}
-    assert door.get("/readyz").json == {"ready": True}
+    assert door.get("/readyz").json == {"ready": True, "version": None, "remark": None, "commands": None}
 
 
 def test_dataflows_are_listed_and_described(door: FlaskClient) -> None:
@@ -121,7 +121,7 @@ def test_a_teardown_needs_a_plan_that_was_looked_at(door: FlaskClient, world: An
 def test_data_goes_only_where_its_name_is_confirmed(document: Path, world: Any, retries: Retries) -> None:
     written = document.read_text()
     document.write_text(written.replace("    services:", "    lifecycle: {strategy: ephemeral}\n    services:", 1))
-    door = create_app(Director(load(document), world.providers(), retries, workers=1)).test_client()
+    door = create_app(Director(load(document), world.provide, retries, workers=1)).test_client()
     door.post("/v1/dataflows/air:apply")
     [bucket] = [key for key in world.things if key[0] == "gcs_buckets"]
     world.data[bucket] = Holding("3 objects")
@@ -149,6 +149,7 @@ def test_a_service_gets_its_slice(door: FlaskClient, blueprint: Blueprint) -> No
             "routes": {"up": {"filter": "a/#"}},
             "destinations": {"up": f"projects/{project}/topics/readings"},
         },
+        "environment": {"PROJECT_ID": project, "DATAFLOW_NAME": "air", "SERVICE_NAME": "bridge"},
     }
 
 

@@ -191,7 +191,7 @@ def test_the_canary_turns_up_nowhere(
     monkeypatch.setenv(reference, canary)
     written = document.read_text().replace("{routes:", f"{{password: {{env: {reference}}}, routes:")
     document.write_text(written)
-    client = create_app(Director(load(document), world.providers(), retries, workers=1)).test_client()
+    client = create_app(Director(load(document), world.provide, retries, workers=1)).test_client()
     headers = {
         "Authorization": f"Bearer {canary}", "Cookie": f"session={canary}", "X-Api-Key": canary, "Prefer": canary,
         "X-Serverless-Authorization": f"Bearer {canary}", "Idempotency-Key": canary, "X-Request-Id": canary,

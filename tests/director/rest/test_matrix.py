@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from director.rest.app import create_app
-from director.rest.route import Route
+from director.rest.route import ARGUMENT, Route
 from director.rest.routes import ROUTES
-from director.safety.authorization import ACTIONS, MAY
+from director.safety.authorization import ACTIONS, MAY, OF_ALL
 from director.service import Director
 from tests.director.rest.conftest import ROLES, Door
 
@@ -21,7 +21,6 @@ TARGETS = {
     "absent service": {"dataflow": "air", "service": "engine"},
 }
 GUARDED = [route for route in ROUTES if route.action != "open"]
-BODIES: dict[str, Any] = {"teardown": {"plan_hash": "0" * 64}}
 STREAM = "/v1/events"
 
 
@@ -30,12 +29,26 @@ def arguments(route: Route) -> list[str]:
 
 
 def address(route: Route, values: dict[str, str]) -> str:
-    return re.sub(r"<id:(\w+)>", lambda found: values[found[1]], route.path)
+    return ARGUMENT.sub(lambda found: values.get(found[2], "1"), route.path)
+
+
+def body(door: Door, route: Route) -> Any:
+    if route.method == "GET":
+        return None
+    now = door.renewal.versions.contents(1)
+    return {
+        "teardown": {"plan_hash": "0" * 64},
+        "rollback": {"plan_hash": "0" * 64},
+        "POST /v1/architecture": {"hub": now.hub, "files": dict(now.texts)},
+        "POST /v1/architecture:rollback": {"version": 1},
+    }.get(route.name if route.action == "change_architecture" else route.action, {})
 
 
 def ask(door: Door, route: Route, who: str | None, values: dict[str, str]) -> Any:
-    body = BODIES.get(route.action, {}) if route.method == "POST" else None
-    with door.as_(who).open(address(route, values), method=route.method, json=body) as response:
+    asked = door.as_(who).open(
+        address(route, values), method=route.method, json=body(door, route), headers={"If-Match": '"1"'}
+    )
+    with asked as response:
         if route.path == STREAM and response.status_code == 200:
             return response.status_code, ""
         return response.status_code, response.get_json(silent=True) or response.text
@@ -61,7 +74,7 @@ def expected(route: Route, role: str, target: str) -> int | None:
         return 404
     if arguments(route) == ["operation"] and "see_operations" not in MAY[role]:  # type: ignore[index]
         return 404
-    if route.action not in MAY[role]:  # type: ignore[index]
+    if route.action not in MAY[role] or route.action in OF_ALL:  # type: ignore[index]
         return 403
     return 404 if target == "absent service" else None
 
@@ -91,6 +104,14 @@ def test_each_route_is_open_to_those_it_is_declared_for(
     else:
         assert status == refused, answer
         assert answer["code"] == {403: "forbidden", 404: "not_found"}[refused]
+
+
+@pytest.mark.parametrize("route", [one for one in GUARDED if one.action in OF_ALL], ids=lambda route: route.name)
+def test_what_is_of_all_dataflows_is_open_to_those_who_are_admins_of_all(
+    door: Door, operations: dict[str, str], route: Route
+) -> None:
+    status, answer = ask(door, route, "root", {})
+    assert status == 200, answer
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
@@ -145,6 +166,10 @@ def test_there_is_no_route_without_a_declared_action(director: Director) -> None
 def test_the_inventory_of_v1() -> None:
     """A route that is added or removed has to be added or removed here, and in docs/rest.md."""
     assert sorted(route.name for route in ROUTES if "/v1" in route.path) == [
+        "GET /v1/architecture",
+        "GET /v1/architecture/diff",
+        "GET /v1/architecture/versions",
+        "GET /v1/architecture/versions/{version}",
         "GET /v1/audit",
         "GET /v1/dataflows",
         "GET /v1/dataflows/{dataflow}",
@@ -154,10 +179,13 @@ def test_the_inventory_of_v1() -> None:
         "GET /v1/operations",
         "GET /v1/operations/{operation}",
         "GET /v1/operations/{operation}:wait",
+        "POST /v1/architecture",
+        "POST /v1/architecture:rollback",
         "POST /v1/dataflows/{dataflow}/services/{service}:verify",
         "POST /v1/dataflows/{dataflow}:apply",
         "POST /v1/dataflows/{dataflow}:drift",
         "POST /v1/dataflows/{dataflow}:plan",
+        "POST /v1/dataflows/{dataflow}:rollback",
         "POST /v1/dataflows/{dataflow}:teardown",
         "POST /v1/dataflows/{dataflow}:verify",
         "POST /v1/operations/{operation}:cancel",
@@ -165,4 +193,5 @@ def test_the_inventory_of_v1() -> None:
 
 
 def test_every_call_that_changes_something_is_recorded_and_no_other_route_is() -> None:
-    assert {route.action for route in ROUTES if route.changes} == {"apply", "teardown", "cancel"}
+    changing = {"apply", "teardown", "rollback", "cancel", "change_architecture"}
+    assert {route.action for route in ROUTES if route.changes} == changing

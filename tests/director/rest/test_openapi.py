@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from director.rest.limits import Buckets
+from director.rest.route import ARGUMENT
 from director.rest.routes import ROUTES
 from tests.director.rest.conftest import Door
 
@@ -19,7 +20,25 @@ SOME = st.one_of(
 )  # fmt: skip
 NAMES = st.sampled_from(["air", "water", "fire", "bridge", "pump", "op-0", "x", "AIR", "..", "a" * 64])
 FIELDS = st.sampled_from(
-    ["plan_hash", "service", "resource", "purpose", "confirmed", "page_size", "page_token", "timeout", "state", "x"]
+    [
+        "hub",
+        "files",
+        "comment",
+        "version",
+        "from",
+        "to",
+        "wait",
+        "plan_hash",
+        "service",
+        "resource",
+        "purpose",
+        "confirmed",
+        "page_size",
+        "page_token",
+        "timeout",
+        "state",
+        "x",
+    ]
 )
 GOOD = st.sampled_from(
     ["0" * 64, "bridge", "apply", "teardown", "topics/readings", "running", "air", "1", ["readings"]]
@@ -29,9 +48,9 @@ GOOD = st.sampled_from(
 def test_every_route_is_in_the_document_and_nothing_else(door: Door) -> None:
     document = door.as_("viewer").get("/v1/openapi.json").json
     described = {(path, method.upper()) for path, each in document["paths"].items() for method in each}
-    assert described == {(re.sub(r"<id:(\w+)>", r"{\1}", route.path), route.method) for route in ROUTES}
+    assert described == {(route.address, route.method) for route in ROUTES}
     for route in ROUTES:
-        operation = document["paths"][re.sub(r"<id:(\w+)>", r"{\1}", route.path)][route.method.lower()]
+        operation = document["paths"][route.address][route.method.lower()]
         assert operation["x-action"] == route.action
         assert (operation.get("security") == []) == (route.action == "open")
 
@@ -82,6 +101,9 @@ def calls() -> st.SearchStrategy[dict[str, Any]]:
             "names": st.tuples(NAMES, NAMES, NAMES),
             "query": st.dictionaries(FIELDS, st.one_of(st.text(max_size=8), st.just("1")), max_size=2),
             "body": st.one_of(fields, SOME),
+            "headers": st.dictionaries(
+                st.sampled_from(["If-Match", "If-None-Match"]), st.sampled_from(['"1"', '"2"', "*", 'W/"1"', '"x', ","])
+            ),
         }
     )
 
@@ -95,12 +117,13 @@ def test_whatever_is_sent_the_answer_is_a_declared_one(door: Door, call: dict[st
     contract = Contract(root.get("/v1/openapi.json").json)
     route = call["route"]
     values = dict(zip(("dataflow", "service", "operation"), call["names"], strict=True))
-    address = re.sub(r"<id:(\w+)>", lambda found: values[found[1]], route.path)
+    address = ARGUMENT.sub(lambda found: values.get(found[2], "1"), route.path)
     body = json.dumps(call["body"], allow_nan=True) if route.method == "POST" else None
     response = root.open(
-        address, method=route.method, data=body, query_string=call["query"], content_type="application/json"
-    )
-    path = re.sub(r"<id:(\w+)>", r"{\1}", route.path)
+        address, method=route.method, data=body, query_string=call["query"], content_type="application/json",
+        headers=call["headers"],
+    )  # fmt: skip
+    path = route.address
     if response.status_code == 404 and ".." in address:
         return  # no address of ours, once it is straightened
     contract.check(path, route.method.lower(), response)
@@ -110,16 +133,26 @@ def test_good_calls_are_answered_as_declared(door: Door) -> None:
     root = door.as_("root")
     contract = Contract(root.get("/v1/openapi.json").json)
     done = root.post("/v1/dataflows/air:apply").json["operation"]
+    back = root.post("/v1/dataflows/air:plan", json={"purpose": "rollback"}).json["hash"]
     goodbye = root.post("/v1/dataflows/air:plan", json={"purpose": "teardown"}).json["hash"]
-    values = {"dataflow": "air", "service": "bridge", "operation": done}
+    values = {"dataflow": "air", "service": "bridge", "operation": done, "version": "1"}
+    now = door.renewal.versions.contents(1)
+    hub = now.texts[now.hub].replace("Readings of the air.", "Readings.")
+    bodies: dict[str, Any] = {
+        "POST /v1/dataflows/{dataflow}:teardown": {"plan_hash": goodbye},
+        "POST /v1/dataflows/{dataflow}:rollback": {"plan_hash": back},
+        "POST /v1/architecture": {"hub": now.hub, "files": {**now.texts, now.hub: hub}},
+        "POST /v1/architecture:rollback": {"version": 1},
+    }
     for route in ROUTES:
         if route.path == "/v1/events":
             continue
-        address = re.sub(r"<id:(\w+)>", lambda found: values[found[1]], route.path)
-        body = {"plan_hash": goodbye} if route.action == "teardown" else {}
-        response = root.open(address, method=route.method, json=body if route.method == "POST" else None)
+        address = ARGUMENT.sub(lambda found: values[found[2]], route.path)
+        body = bodies.get(route.name, {}) if route.method == "POST" else None
+        known = {"If-Match": '"1"' if route.path == "/v1/architecture" else '"2"'}
+        response = root.open(address, method=route.method, json=body, headers=known)
         assert response.status_code == 200, response.text
-        contract.check(re.sub(r"<id:(\w+)>", r"{\1}", route.path), route.method.lower(), response)
+        contract.check(route.address, route.method.lower(), response)
     begun = root.post("/v1/dataflows/air:apply", headers={"Prefer": "respond-async"})
     assert begun.status_code == 202
     contract.check("/v1/dataflows/{dataflow}:apply", "post", begun)

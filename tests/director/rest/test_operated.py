@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from director.operations.vitals import Listening
+from director.rest.app import EXTENSION
 from tests.director.rest.conftest import Door
 
 ASYNC = {"Prefer": "respond-async"}
@@ -89,3 +91,22 @@ def test_operations_are_listed_in_pages_and_by_state(door: Door) -> None:
     assert rest["next_page_token"] == ""
     assert operator.get("/v1/operations?state=failed").json["operations"] == []
     assert operator.get("/v1/operations?state=odd").status_code == 400
+
+
+def test_operations_of_one_request_are_found_by_its_id(door: Door) -> None:
+    operator = door.as_("operator")
+    done = operator.post("/v1/dataflows/air:apply", headers={"X-Request-Id": "deployment-0001"}).json["operation"]
+    operator.post("/v1/dataflows/air:apply")
+    [found] = operator.get("/v1/operations?request_id=deployment-0001").json["operations"]
+    assert (found["id"], found["request_id"]) == (done, "deployment-0001")
+    assert operator.get("/v1/operations?request_id=deployment-0002").json["operations"] == []
+    assert operator.get("/v1/operations?request_id=..").status_code == 400
+    assert door.as_("stranger").get("/v1/operations?request_id=deployment-0001").status_code == 403
+
+
+def test_readiness_tells_whether_commands_come_in(door: Door) -> None:
+    parts = door.app.extensions[EXTENSION]
+    parts.beside.listens(lambda: Listening(False, None))
+    assert door.as_(None).get("/readyz").json["commands"] == {"subscribed": False, "quiet_seconds": None}
+    parts.beside.listens(lambda: Listening(True, 1.5))
+    assert door.as_(None).get("/readyz").json["commands"] == {"subscribed": True, "quiet_seconds": 1.5}

@@ -4,7 +4,7 @@ import pytest
 
 from director.errors import Unknown
 from director.safety.authentication import Identity
-from director.safety.authorization import ACTIONS, MAY, Authorization, NotPermitted
+from director.safety.authorization import ACTIONS, MAY, OF_ALL, Authorization, NotPermitted
 from director.safety.policy import Grant
 
 
@@ -74,3 +74,20 @@ def test_only_admins_tear_down_and_read_the_audit() -> None:
 def test_each_role_above_viewer_includes_the_one_below() -> None:
     assert MAY["viewer"] < MAY["operator"] < MAY["admin"] | {"open"}
     assert all("open" not in allowed for allowed in MAY.values())
+
+
+def test_what_is_of_all_dataflows_is_for_those_who_may_do_it_in_all(authorization: Authorization) -> None:
+    part = Grant(identity="part", role="admin", dataflows=("air", "water"))
+    authorization.renew([part, Grant(identity="whole", role="admin", dataflows=("*",))])
+    for action in OF_ALL:
+        authorization.authorize(who("whole"), action)
+        with pytest.raises(NotPermitted):
+            authorization.authorize(who("part"), action)
+    authorization.authorize(who("part"), "teardown", "air")
+
+
+def test_renewed_grants_take_the_place_of_those_there_were(authorization: Authorization) -> None:
+    authorization.renew([Grant(identity="stranger", role="viewer", dataflows=("air",))])
+    authorization.authorize(who("stranger"), "see", "air")
+    with pytest.raises(Unknown):
+        authorization.authorize(who("viewer"), "see", "air")

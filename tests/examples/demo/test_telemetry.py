@@ -43,7 +43,7 @@ def test_a_truncated_message_is_no_json_and_a_binary_one_no_text() -> None:
 
 
 def test_the_fleets_devices_are_those_of_the_register_and_a_few_unknown() -> None:
-    register = yaml.safe_load((ARCHITECTURE.parent / "devices.yaml").read_text())
+    register = yaml.safe_load((ARCHITECTURE.parent / "dataflows" / "devices.yaml").read_text())
     devices = {planned.device for planned in schedule(Plan(messages=20_000))}
     assert register.keys() < devices
     assert len(devices - register.keys()) == Plan().unknown_devices

@@ -224,3 +224,19 @@ def test_a_fault_strikes_by_method_and_the_client_tries_again(
     cloud.faults.add(Fault("bigquery.datasets.get", code="PERMISSION_DENIED", calls=1))
     with pytest.raises(exceptions.Forbidden):
         client.get_dataset(dataset)
+
+
+def test_tables_take_the_key_of_their_dataset_and_views_none(client: bigquery.Client, dataset: str) -> None:
+    keys = [f"projects/p/locations/eu/keyRings/r/cryptoKeys/{name}" for name in ("ours", "own")]
+    live = client.get_dataset(dataset)
+    live.default_encryption_configuration = bigquery.EncryptionConfiguration(kms_key_name=keys[0])
+    client.update_dataset(live, ["default_encryption_configuration"])
+    plain, own = (
+        bigquery.Table(f"{client.project}.{dataset}.{name}", schema=[Field("a", "STRING")]) for name in ("plain", "own")
+    )
+    own.encryption_configuration = bigquery.EncryptionConfiguration(kms_key_name=keys[1])
+    made = [client.create_table(table).encryption_configuration.kms_key_name for table in (plain, own)]
+    assert made == keys
+    view = bigquery.Table(f"{client.project}.{dataset}.v")
+    view.view_query = f"SELECT a FROM `{client.project}.{dataset}.plain`"
+    assert client.create_table(view).encryption_configuration is None

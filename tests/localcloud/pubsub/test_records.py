@@ -14,12 +14,13 @@ from localcloud.pubsub.exchange import Exchange
 from localcloud.pubsub.history import History
 from localcloud.pubsub.lanes import Holder
 from localcloud.pubsub.messages import Publication, PublishRequest
-from localcloud.pubsub.records import Stored
+from localcloud.pubsub.records import Schema, Stored
 from localcloud.pubsub.settings import Subscription, Topic
 
 TOPICS = [f"projects/p/topics/topic-{number}" for number in range(2)]
 SUBSCRIPTIONS = [f"projects/p/subscriptions/sub-{number}" for number in range(4)]
 SNAPSHOT = "projects/p/snapshots/snap"
+SCHEMA = Schema(type_=2, definition='{"type": "record", "name": "R", "fields": []}')
 
 
 class Listing:
@@ -95,6 +96,21 @@ class World:
         wanted = Subscription(name=SUBSCRIPTIONS[count % 4], ack_deadline_seconds=10 + count)
         self.exchange.update_subscription(wanted, FieldMask(paths=["ack_deadline_seconds"]))
 
+    def schema(self, count: int) -> None:
+        """Two schemas: one that comes and goes, one that a topic of its own uses until it is deleted."""
+        schemas, kept, used = self.exchange.schemas, "projects/p/schemas/kept", "projects/p/schemas/used"
+        names = {each[0].name for each in schemas}
+        if kept not in names:
+            schemas.create(kept, SCHEMA)
+            schemas.create(used, SCHEMA)
+            settings = {"schema": used, "encoding": 1}
+            name = f"projects/p/topics/checked-{len(self.exchange.topics)}"
+            self.exchange.create_topic(Topic(name=name, schema_settings=settings))
+        elif used in names and count % 2:
+            self.exchange.delete_schema(used)
+        elif len(schemas.revisions(kept)) < 20:
+            schemas.commit(kept, SCHEMA)
+
     def restarted(self, records: Iterable[bytes]) -> "World":
         world = World.__new__(World)
         stored = Stored(records)
@@ -110,7 +126,8 @@ class World:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["publish", "acknowledge", "refuse", "wait", "seek", "snapshot", "change"]), st.integers(1, 6)
+        st.sampled_from(["publish", "acknowledge", "refuse", "wait", "seek", "snapshot", "change", "schema"]),
+        st.integers(1, 6),
     ),
     max_size=12,
 )

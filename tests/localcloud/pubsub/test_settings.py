@@ -76,9 +76,13 @@ def test_what_does_not_exist_here_is_named(wanted: dict[str, Any], named: str) -
 
 
 def test_topics_are_checked_too() -> None:
-    with pytest.raises(RpcError, match="kms_key_name") as refused:
-        settings.topic(settings.Topic(name=TOPIC, kms_key_name="key"))
+    with pytest.raises(RpcError, match="ingestion_data_source_settings") as refused:
+        settings.topic(settings.Topic(name=TOPIC, ingestion_data_source_settings={"aws_kinesis": {}}))
     assert refused.value.code is grpc.StatusCode.UNIMPLEMENTED
+    with pytest.raises(RpcError, match="kms_key_name"):
+        settings.topic(settings.Topic(name=TOPIC, kms_key_name="key"))
+    with pytest.raises(RpcError, match="allowed_persistence_regions"):
+        settings.topic(settings.Topic(name=TOPIC, message_storage_policy={"enforce_in_transit": True}))
     with pytest.raises(RpcError, match="message_retention_duration"):
         settings.topic(settings.Topic(name=TOPIC, message_retention_duration=Duration(seconds=1)))
 

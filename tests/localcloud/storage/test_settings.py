@@ -7,6 +7,8 @@ import pytest
 from localcloud.rest import HttpError
 from localcloud.storage.settings import checked_bucket, checked_object, location_type, merged
 
+UPLOADS = "AbortIncompleteMultipartUpload"
+
 
 def test_a_patch_replaces_merges_and_takes_away() -> None:
     before = {"a": 1, "b": {"x": 1, "y": 2}, "c": [1]}
@@ -40,6 +42,15 @@ def test_uniform_access_says_when_it_becomes_permanent() -> None:
         {"lifecycle": {"rule": [{"action": {"type": "Explode"}, "condition": {"age": 1}}]}},
         {"lifecycle": {"rule": [{"action": {"type": "SetStorageClass"}, "condition": {"age": 1}}]}},
         {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {}}]}},
+        {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"agee": 1}}]}},
+        {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"age": -1}}]}},
+        {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"isLive": 1}}]}},
+        {"lifecycle": {"rule": [{"action": {"type": UPLOADS}, "condition": {"isLive": True}}]}},
+        {
+            "autoclass": {"enabled": True},
+            "lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"matchesStorageClass": ["NEARLINE"]}}]},
+        },
+        {"autoclass": {"enabled": True, "terminalStorageClass": "COLDLINE"}},
         {"iamConfiguration": {"publicAccessPrevention": "perhaps"}},
         {"retentionPolicy": {"retentionPeriod": "0"}},
         {"retentionPolicy": {}},

@@ -1,0 +1,172 @@
+"""An architecture under other names, so that two of its environments can be in one project: `name_suffix`. Pure.
+
+Every resource is renamed where it is declared and wherever the document refers to it: `readings` becomes
+`readings-test`, the dataset `telemetry` becomes `telemetry_test` with the tables in it under their own names. A
+reference that was forgotten here leads nowhere afterwards, and is refused as such.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from director import keys
+from director.documents.access import POLICY
+from director.documents.drafts import Draft, resources
+from director.documents.kinds import kinds
+from director.documents.manager import default_name
+from director.positions import Tree
+from director.strict import Source
+
+KEY, MANAGER = "name_suffix", "service_manager_spec"
+UNDERSCORED = (keys.DATASETS,)
+WITHIN_OTHERS = (keys.TABLES, keys.VIEWS, keys.INDEXES, keys.TTLS)  # what these belong to is renamed
+REFERENCES = {
+    "topic": keys.TOPICS,
+    "invalidation_topic": keys.TOPICS,
+    "schema": keys.SCHEMAS,
+    "dataset": keys.DATASETS,
+    "bucket": keys.BUCKETS,
+    "collection": keys.COLLECTIONS,
+    "database": keys.DATABASES,
+    "channels": keys.CHANNELS,
+    "value_from": keys.SECRETS,
+    "service_account": keys.SERVICE_ACCOUNTS,
+}
+OF_THE_MANAGER = {
+    "command_topic": keys.TOPICS,
+    "completion_topic": keys.TOPICS,
+    "dead_letter_topic": keys.TOPICS,
+    "command_subscription": keys.SUBSCRIPTIONS,
+}
+FREE = frozenset(
+    ("config", "metadata", "labels", "attributes", "headers", "env", "secret_env", "environment_vars", "parameters")
+)
+
+
+def suffixed(source: Source) -> Source:
+    """The document with its suffix on every name; as it is without one."""
+    whole = Draft(source.data if isinstance(source.data, dict) else {})
+    suffix = whole.text(KEY)
+    if not suffix:
+        return source
+    names = _Names(suffix, {kind: _declared(whole, kind) for kind in kinds()}, _tables(whole))
+    data = dict(whole.data)
+    if isinstance(data.get("name"), str):
+        data["name"] = f"{data['name']}-{suffix}"
+    if "dataflows" in data:
+        data["dataflows"] = names.inside(data["dataflows"])
+    if isinstance(data.get(MANAGER), dict):
+        data[MANAGER] = names.manager(data[MANAGER])
+    return Source(source.name, Tree(data, source.tree.values, source.tree.keys), source.grafts)
+
+
+def unsuffixed(name: str, suffix: str | None) -> str:
+    """The name as the document has it."""
+    return name.removesuffix(f"-{suffix}").removesuffix(f"_{suffix}") if suffix else name
+
+
+class _Names:
+    """The other names. `declared` are those of every kind, `tables` the tables and views of every dataset."""
+
+    def __init__(self, suffix: str, declared: Mapping[str, frozenset[str]], tables: Mapping[str, set[str]]) -> None:
+        self._suffix = suffix
+        self._declared = declared
+        self._tables = tables
+
+    def inside(self, value: Any, key: str = "") -> Any:
+        """A part of the document, which stands under `key`."""
+        if isinstance(value, dict):
+            if key == POLICY and value.get("type") == "service-account":
+                return value | {"name": self._known(keys.SERVICE_ACCOUNTS, value.get("name"))}
+            return {inner: self._part(inner, part, key) for inner, part in value.items()}
+        if isinstance(value, list):
+            return [self.inside(one, key) for one in value]
+        return self._referred(value, key)
+
+    def manager(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The director's own part: its subscription, where it goes without saying, is called as the document does."""
+        topic = Draft(spec).inner("command_topic").text("name")
+        said = {"command_subscription": {"name": default_name(topic)}} if topic else {}
+        return {key: self._of_manager(key, part) for key, part in (said | spec).items()}
+
+    def _of_manager(self, key: str, part: Any) -> Any:
+        if key in OF_THE_MANAGER and isinstance(part, dict) and isinstance(part.get("name"), str):
+            return part | {"name": self._known(OF_THE_MANAGER[key], part["name"])}
+        return self._referred(part, key)
+
+    def _part(self, key: str, part: Any, within: str) -> Any:
+        if key in FREE:
+            return part
+        if key in self._declared and isinstance(part, list) and within == "resources":
+            return [self._resource(key, one) for one in part]
+        return self.inside(part, key)
+
+    def _resource(self, kind: str, resource: Any) -> Any:
+        if kind == keys.SCHEDULER_JOBS:
+            resource = _with_caller(resource)
+        renamed = self.inside(resource, kind)
+        name = resource.get("name") if isinstance(resource, dict) else None
+        if not isinstance(name, str) or kind in WITHIN_OTHERS:
+            return renamed
+        return renamed | {"name": self._known(kind, name)}
+
+    def _referred(self, value: Any, key: str) -> Any:
+        if not isinstance(value, str):
+            return value
+        if key in ("query", "filter"):
+            return self._query(value) if key == "query" else self._addressed(value)
+        if key == "table":
+            dataset, dot, table = value.rpartition(".")
+            return f"{self._known(keys.DATASETS, dataset)}{dot}{table}"
+        return self._known(REFERENCES[key], value) if key in REFERENCES else value
+
+    def _known(self, kind: str, name: Any) -> Any:
+        known = isinstance(name, str) and name in self._declared.get(kind, ())
+        return self._other(kind, name) if known else name
+
+    def _other(self, kind: str, name: str) -> str:
+        if kind == keys.DATABASES and name == keys.DEFAULT_DATABASE:
+            return name
+        return f"{name}{'_' if kind in UNDERSCORED else '-'}{self._suffix}"
+
+    def _addressed(self, text: str) -> str:
+        """A filter by whom a message is for, see `director.addressing`: "topic/" or "topic/subscription"."""
+
+        def other(found: re.Match[str]) -> str:
+            topic, subscription = found.groups()
+            return f'"{self._known(keys.TOPICS, topic)}/{self._known(keys.SUBSCRIPTIONS, subscription)}"'
+
+        return re.sub(r'"([^"/]+)/([^"/]*)"', other, text)
+
+    def _query(self, query: str) -> str:
+        for dataset in self._declared[keys.DATASETS]:
+            for table in self._tables.get(dataset, ()):
+                named = rf"(?<![\w-]){re.escape(dataset)}(?=`?\.`?{re.escape(table)}(?![\w-]))"
+                query = re.sub(named, self._other(keys.DATASETS, dataset), query)
+        return query
+
+
+def _declared(whole: Draft, kind: str) -> frozenset[str]:
+    """Secrets that are not made here are somebody else's, under the names they have; services' accounts are ours."""
+    flows = whole.children("dataflows").values()
+    found = (one for flow in flows for one in resources(flow, kind))
+    names = [one.text("name") for one in found if kind != keys.SECRETS or one.data.get("create") is True]
+    if kind == keys.SERVICE_ACCOUNTS:
+        names += [one.text("service_account") for flow in flows for one in flow.children("services").values()]
+    return frozenset(name for name in names if name)
+
+
+def _with_caller(job: Any) -> Any:
+    """A scheduler job with the account that goes without saying."""
+    if not isinstance(job, dict) or not job.get("target_service"):
+        return job
+    return {"service_account": f"{job.get('name')}-sa"} | job
+
+
+def _tables(whole: Draft) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for flow in whole.children("dataflows").values():
+        for kind in (keys.TABLES, keys.VIEWS):
+            for table in resources(flow, kind):
+                found.setdefault(table.text("dataset") or "", set()).add(table.text("name") or "")
+    return found
