@@ -14,7 +14,8 @@ from bridge.config import BridgeConfig, configuration
 from bridge.metrics import Metrics
 from bridge.mqtt.broker import Broker
 from bridge.sources import Origin
-from director.client import DirectorError, DirectorRefused
+from director.client import DirectorError
+from director.starting import away
 from director.strict import DocumentError
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Reload:
         self._away = False
         self._woken = threading.Event()
         self._asked = False
+        self._owed = False  # a reading, since the director said no: what it has then may be what is in force
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
         self.refused: str | None = None
@@ -75,22 +77,27 @@ class Reload:
 
     def _look(self, asked: bool) -> None:
         try:
-            if asked or self._origin.changed():
+            if asked or self._owed or self._origin.changed():
                 self._reload()
             elif self._away:
                 self._answered()
         except DocumentError as error:
             self._refuse([str(problem) for problem in error.problems])
-        except DirectorRefused as error:
-            self._refuse([str(error)])
-        except (DirectorError, OSError) as error:
+        except OSError as error:
             self._missed(error)
+        except DirectorError as error:
+            if away(error):
+                self._missed(error)
+            else:
+                self._owed = True
+                self._refuse([str(error)])
         except Exception:  # a bug here must not end the thread that would bring its remedy
             log.exception("a new configuration could not be used")
             self._refuse(["the bridge failed to use it, see above"])
 
     def _reload(self) -> None:
         source = self._origin.read()
+        self._owed = False
         self._answered()
         config = configuration(source)
         problems = [source.problem(place, RESTART) for place in _fixed_parts(self._config, config)]

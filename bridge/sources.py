@@ -177,7 +177,10 @@ def _pointed(source: Source, broker_url: str | None) -> Source:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
     if seconds != 0 and not 1 <= seconds <= 86_400:
         raise argparse.ArgumentTypeError("write 0, or 1 to 86400 seconds")
     return seconds

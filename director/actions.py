@@ -148,7 +148,7 @@ def _deleted(director: Director, arguments: Namespace, planned: PlanDocument, ac
         return True
     if agreed is None and not arguments.yes:
         _write([planned], arguments)
-        _ask(arguments.dataflow)
+        _ask(planned)
         agreed = planned.hash
     confirmed = frozenset(arguments.force_data_loss)
     return all(outcome.good for outcome in _patiently(lambda: act(planned.dataflow, agreed, confirmed, _told)))
@@ -179,6 +179,8 @@ def _agreed(
     if arguments.plan is None:
         return [(name, None) for name in chosen]
     if not Path(arguments.plan).exists():
+        if not plans.is_hash(arguments.plan):
+            raise Misconfigured(f"--plan {arguments.plan}: there is no such file, and it is no hash; give one of both")
         if len(chosen) != 1:
             raise Misconfigured("--plan: a hash is of one dataflow; add --dataflow, or give the file of plan --out")
         return [(chosen[0], arguments.plan)]
@@ -226,12 +228,13 @@ def _patiently(act: Callable[[], T]) -> T:
         time.sleep(GLANCE)
 
 
-def _ask(dataflow: str) -> None:
+def _ask(planned: PlanDocument) -> None:
     """Raises Misconfigured where nobody wants it."""
     if not sys.stdin.isatty():
-        raise Misconfigured("teardown asks before it deletes, but nobody can answer; see --dry-run, then say --yes")
-    _say(f"Type the name of the dataflow to go on ({dataflow}):")
-    if sys.stdin.readline().strip() != dataflow:
+        asks = f"{planned.purpose} asks before it deletes, but nobody can answer"
+        raise Misconfigured(f"{asks}; see --dry-run, then say --yes")
+    _say(f"Type the name of the dataflow to go on ({planned.dataflow}):")
+    if sys.stdin.readline().strip() != planned.dataflow:
         raise Misconfigured("that is not its name, so nothing was touched")
 
 

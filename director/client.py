@@ -282,8 +282,12 @@ def _service(dataflow: str, service: str) -> str:
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number or too large
+        sound = False
+    if not sound or parts.query or parts.fragment:
         raise BadAddress(f"{url!r} is no address of a director; write http://127.0.0.1:PORT or https://HOST")
     if parts.scheme == "http" and not _on_this_machine(url):
         raise BadAddress(f"{url!r} would send configuration in plain text over a network; use https")

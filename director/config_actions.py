@@ -78,7 +78,7 @@ def diff(arguments: Namespace) -> bool:
     if arguments.json:
         _say(json.dumps(found.to_json(), indent=2), safe=True)
     else:
-        for line in str(found).splitlines():
+        for line in str(found).split("\n"):  # at line feeds alone: other ends of lines may be what differs
             _say(line)
     return not found.files
 

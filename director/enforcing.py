@@ -45,7 +45,10 @@ class Enforcement:
         self.operations.wait(operation.id, PATIENCE)
 
     def _work(self, dataflow: str, resource: str, progress: Progress, operation: str) -> Iterable[Any]:
-        return self.director.apply(dataflow, None, progress, resource=resource, who=SCHEDULE.name, operation=operation)
+        """Without what it needs: nobody wants that enforced, unless its own `enforce` says so."""
+        return self.director.apply(
+            dataflow, None, progress, resource=resource, alone=True, who=SCHEDULE.name, operation=operation
+        )
 
 
 class DriftTold:

@@ -30,10 +30,14 @@ Entries = Mapping[Key, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part of a dataflow is meant: all of it, what one service is linked to, or one resource `KIND/NAME`."""
+    """Which part of a dataflow is meant: all of it, what one service is linked to, or one resource `KIND/NAME`.
+
+    The resource comes with what it needs unless it is `alone`.
+    """
 
     service: str | None = None
     resource: str | None = None
+    alone: bool = False
 
     @property
     def whole(self) -> bool:
@@ -68,6 +72,7 @@ class Flow:
         self._provisioner = provisioner
         self._rights = rights
         self._readiness = Readiness(provisioner.plan)
+        self._parts: dict[Part, Resources] = {}
         self.resources: Resources = wanted(blueprint, name, service_urls)
 
     @property
@@ -86,9 +91,13 @@ class Flow:
 
     def calling(self, service_urls: Mapping[str, str]) -> "Flow":
         """The same once the addresses of these services are known."""
+        if not service_urls:
+            return self
         for service in service_urls:
             self.configuration(service)
-        return Flow(self._blueprint, self.name, self._provisioner, self._rights, service_urls)
+        calling = Flow(self._blueprint, self.name, self._provisioner, self._rights, service_urls)
+        calling._readiness = self._readiness  # what one of them changes, the other must not remember
+        return calling
 
     def configuration(self, service: str) -> Configuration:
         found = self._blueprint.configurations.get((self.name, service))
@@ -97,13 +106,19 @@ class Flow:
         return found
 
     def part(self, part: Part) -> Resources:
-        """With what its resources need."""
+        """With what its resources need, unless one is meant alone."""
+        if part not in self._parts:
+            self._parts[part] = self._part(part)
+        return self._parts[part]
+
+    def _part(self, part: Part) -> Resources:
         resources = self.resources
         if part.service is not None:
             self.configuration(part.service)
             resources = with_needs(resources, (one for one in resources if part.service in one.services))
         if part.resource is not None:
-            resources = with_needs(resources, [named(resources, part.resource)])
+            chosen = (named(resources, part.resource),)
+            resources = chosen if part.alone else with_needs(resources, chosen)
         return resources
 
     def check_names(self, confirmed: frozenset[str]) -> None:
@@ -142,7 +157,8 @@ class Flow:
         everything = (*before.resources, *since)
         world = self._provisioner.observe(everything, certain=True)
         going = rollback.candidates(teardown.dependents_first(since), world)
-        changes = plan(before.resources, world) + self._guarded(everything, going, world)
+        changes = plan(before.resources, world) + before._granted(before.resources, whole=True)
+        changes += self._guarded(everything, going, world)
         return Planned(self._document("rollback", WHOLE, changes, everything, world), world)
 
     def apply(self, resources: Resources, world: World, journal: Journal, progress: Progress) -> Report:

@@ -47,14 +47,14 @@ class LastGood:
 
     def read(self, dataflow: str, service: str) -> Kept:
         """Raises OSError, with what to do, for one that is not there, too old, another service's, or open to others."""
-        with self._path.open() as file:
+        with self._path.open("rb") as file:
             self._check_private(os.fstat(file.fileno()))
             text = file.read()
         try:
             kept = json.loads(text)
             at = float(kept.pop("at"))
             configuration = Configuration(**{**kept, "config": dict(kept["config"])})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise OSError(f"{self._path} is not what was written there; remove it") from error
         if (configuration.dataflow, configuration.service) != (dataflow, service):
             whose = f"{configuration.dataflow}/{configuration.service}"

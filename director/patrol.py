@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 class Patrol:
     """Looks at every dataflow about `every` seconds, on a thread of its own.
 
-    `tell` hears of each look, drift or none. `enforce` is asked to apply a resource; what it raises is logged, and
-    tried again by the next look.
+    `tell` hears of each look, drift or none, and once of a dataflow that is no more, as of one without drift.
+    `enforce` is asked to apply a resource; what it raises is logged, and tried again by the next look.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Patrol:
         self._enforce = enforce
         self._every = every
         self._jitter = jitter
+        self._told: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="patrol", daemon=True)
 
@@ -47,13 +48,18 @@ class Patrol:
 
     def look(self) -> None:
         """Once, at all dataflows; what cannot be looked at is logged and does not keep it from the others."""
-        for dataflow in self._director.dataflows():
+        dataflows = self._director.dataflows()
+        for gone in self._told.difference(dataflows):
+            self._tell(gone, ())  # what was told of it last holds no more
+        self._told.intersection_update(dataflows)
+        for dataflow in dataflows:
             try:
                 found = self._director.drift(dataflow)
             except DirectorError as error:
                 log.warning("dataflow %s could not be looked at for drift: %s", dataflow, error)
                 continue
             self._tell(dataflow, found)
+            self._told.add(dataflow)
             self._put_right(dataflow, found)
 
     def _put_right(self, dataflow: str, found: Sequence[Drift]) -> None:

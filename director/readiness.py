@@ -7,13 +7,14 @@ next looks at the whole dataflow, in few calls, and the rest are answered from t
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from director.errors import Rejected, Unavailable
+from director.keys import Key
 from director.provisioning.base import Wanted
-from director.provisioning.plan import Plan
+from director.provisioning.plan import Change, Plan
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class _Dataflow:
 
     looking: threading.Lock = field(default_factory=threading.Lock)
     asking: int = 0
-    seen: Plan | None = None
+    seen: Mapping[Key, Change] | None = None
     at: float = float("-inf")
 
 
@@ -58,18 +59,17 @@ class Readiness:
                 flow.asking -= 1
         if seen is None:
             return self._look(part)
-        wanted = {one.key for one in part}
-        return tuple(change for change in seen if change.key in wanted)
+        return tuple(seen[one.key] for one in part)
 
     def forget(self, dataflow: str) -> None:
         """Whoever asks from now on is told of what is there now."""
         with self._counting:
             self._dataflows.pop(dataflow, None)
 
-    def _all(self, dataflow: str, whole: Sequence[Wanted[Any]]) -> Plan | None:
+    def _all(self, dataflow: str, whole: Sequence[Wanted[Any]]) -> Mapping[Key, Change] | None:
         """None where something cannot be looked at: that need not be what a service wants."""
         try:
-            return self._look(whole)
+            return {change.key: change for change in self._look(whole)}
         except (Unavailable, Rejected) as error:
             log.warning("dataflow %s cannot be looked at as a whole, so each service is by itself: %s", dataflow, error)
             return None

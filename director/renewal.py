@@ -106,9 +106,9 @@ class Renewal:
         with self._looking:
             try:
                 newest = self.versions.current()
-                self._answered()
                 if newest is not None and newest.number != self._tried:
                     self._take(newest)
+                self._answered()
             except (Unavailable, Rejected) as error:
                 self._missed(error)
             except Exception:  # a bug here must not end the thread that would bring its remedy
@@ -153,7 +153,8 @@ class Renewal:
     def _missed(self, error: Exception) -> None:
         if not self._away:
             log.warning("cannot look for a newer version: %s", printable(str(error)))
-        self._away = f"the store of versions does not answer, see the log; version {self.version.number} is served"
+        what = "cannot be read" if isinstance(error, Rejected) else "does not answer"
+        self._away = f"the store of versions {what}, see the log; version {self.version.number} is served"
 
     def _check_writable(self) -> None:
         if not self._writable:

@@ -28,6 +28,7 @@ from director.provisioning.plan import Change, Plan
 from director.provisioning.plan_document import PlanDocument, Shown
 from director.provisioning.provisioner import Provisioner
 from director.retries import Retries
+from director.strict import DocumentError
 
 Provide = Callable[[Blueprint], Providers]
 Entitle = Callable[[Blueprint], Rights]
@@ -110,6 +111,7 @@ class Director:
         *,
         service: str | None = None,
         resource: str | None = None,
+        alone: bool = False,
         adopt: bool = False,
         who: str | None = None,
         operation: str | None = None,
@@ -117,9 +119,10 @@ class Director:
     ) -> Report:
         """Makes everything as wanted. With `adopt`, what is ours and not in the journal counts as made by us.
 
+        A `resource` that is meant `alone` comes without what it needs.
         `service_urls` are the addresses of services that were deployed, for the resources that call them.
         """
-        flow, part = self._flow(dataflow).calling(service_urls or {}), Part(service, resource)
+        flow, part = self._flow(dataflow).calling(service_urls or {}), Part(service, resource, alone)
         resources = flow.part(part)
         with self._alone(flow, who, operation) as journal:
             unexplained = any(entry.pending for entry in journal.entries.values())
@@ -245,7 +248,11 @@ class Director:
         if kept is None:
             raise Unknown(f"dataflow '{dataflow}' was never applied whole, so there is nothing to go back to")
         found = json.loads(kept)
-        blueprint = load_texts(found["texts"], next(iter(found["texts"])), found["environment"])
+        try:
+            blueprint = load_texts(found["texts"], next(iter(found["texts"])), found["environment"])
+        except DocumentError as error:  # by the rules of today
+            lost = f"what was last applied whole to dataflow '{dataflow}' is no document any more"
+            raise Unknown(f"{lost}, so nothing goes back to it: {error.problems[0]}") from error
         return self._flows_of(blueprint)[dataflow]
 
     @contextmanager

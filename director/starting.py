@@ -66,7 +66,7 @@ def start(client: DirectorClient, dataflow: str, service: str, ways: Ways) -> St
     try:
         found = client.register(dataflow, service)
     except DirectorError as error:
-        if not _away(error):
+        if not away(error):
             raise
         return _without(error, dataflow, service, ways)
     keep(found, ways)
@@ -86,7 +86,8 @@ def document(found: Configuration) -> Source:
     return parsed(found.config, f"the director's configuration of {found.service}")
 
 
-def _away(error: DirectorError) -> bool:
+def away(error: DirectorError) -> bool:
+    """Whether that is no answer, rather than a no."""
     return isinstance(error, DirectorUnavailable) or (isinstance(error, DirectorRefused) and error.status in (429, 503))
 
 
@@ -108,7 +109,10 @@ def _without(error: DirectorError, dataflow: str, service: str, ways: Ways) -> S
 
 
 def _hours(text: str) -> float:
-    hours = float(text)
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
     if not 0 < hours <= 8_760:
         raise argparse.ArgumentTypeError("write more than 0 and at most 8760 hours")
     return hours

@@ -111,6 +111,15 @@ class Operations(RpcService):
         operation.done = True
 
 
+def at_once(answer: Any) -> Finish:
+    """The second half of what changes nothing."""
+
+    async def finish() -> Any:
+        return answer
+
+    return finish
+
+
 def _copy(operation: Any) -> Any:
     copied = operations_pb2.Operation()
     copied.CopyFrom(operation)

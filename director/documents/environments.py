@@ -90,8 +90,12 @@ class _Overlay:
                 continue
             if key not in base and _of_things(here):
                 self._refuse(source, _unknown(_of_things(here), key, base), at_key=True)
+            elif key not in base and _holds_things(inside) and isinstance(value, dict):
+                self._mapping({}, value, inside, source)
             elif key not in base and _is_kind(inside) and _all_named(value):
                 self._by_name([], value, inside, source)
+            elif key not in base and _is_kind(inside) and isinstance(value, list):
+                self._refuse(source, f"no {key} here to change, and an environment adds none; remove it", at_key=True)
             elif key in base and _same(base[key], value):
                 continue  # what is only repeated, such as the name that tells which one is meant
             elif value is None and key not in base:
@@ -104,7 +108,7 @@ class _Overlay:
         return merged
 
     def _by_name(self, base: list[Any], over: list[Any], here: Location, at: Location) -> list[Any]:
-        merged = list(base)
+        merged, changed = list(base), set[int]()
         for index, value in enumerate(over):
             alike = [position for position, one in enumerate(merged) if one["name"] == value["name"]]
             same = [position for position in alike if _agree(merged[position], value)] if len(alike) > 1 else alike
@@ -114,7 +118,11 @@ class _Overlay:
             elif len(same) != 1:
                 message = f"several are called '{value['name']}'; add which: {' or '.join(TELLING_APART)}"
                 self._refuse((*at, index, "name"), message)
+            elif same[0] in changed:
+                message = f"'{value['name']}' is changed here already; make one of both"
+                self._refuse((*at, index, "name"), message)
             else:
+                changed.add(same[0])
                 merged[same[0]] = self._mapping(merged[same[0]], value, (*here, same[0]), (*at, index))
         return merged
 
@@ -137,6 +145,10 @@ def _of_things(here: Location) -> str:
     if here == ("dataflows",):
         return "dataflow"
     return "service" if len(here) == 3 and here[0] == "dataflows" and here[2] == "services" else ""
+
+
+def _holds_things(here: Location) -> bool:
+    return len(here) == 3 and here[0] == "dataflows" and here[2] in ("services", "resources")
 
 
 def _is_kind(here: Location) -> bool:

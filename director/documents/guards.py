@@ -26,10 +26,10 @@ def weakened(base: Draft, changed: Draft) -> Iterator[Finding]:
 
 
 def _of_kind(kind: Kind, base: Draft, changed: Draft) -> Iterator[Finding]:
-    before = {_identity(resource): resource for resource in resources(base, kind.name)}
+    before = list(resources(base, kind.name))
     ephemeral = changed.inner("lifecycle").text("strategy") == "ephemeral"
     for resource in resources(changed, kind.name):
-        was = before.get(_identity(resource))
+        was = _before(resource, before)
         if was is not None:
             yield from _unguarded(was, resource, "teardown_protection")
             had, has = (_policy(one, kind, ephemeral) for one in (was, resource))
@@ -50,6 +50,13 @@ def _policy(resource: Draft, kind: Kind, ephemeral: bool) -> str:
     if ephemeral:
         return "DELETE"
     return "PREVENT" if kind.holds_data else "ABANDON"
+
+
+def _before(resource: Draft, base: list[Draft]) -> Draft | None:
+    """The same in the base; also where the environment moves what has a name to another dataset or database."""
+    same = [one for one in base if _identity(one) == _identity(resource)]
+    alike = [one for one in base if one.text("name") and one.text("name") == resource.text("name")]
+    return same[0] if same else (alike[0] if len(alike) == 1 else None)
 
 
 def _identity(resource: Draft) -> str:

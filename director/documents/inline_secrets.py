@@ -17,7 +17,7 @@ _KEY = re.compile(
 _REFERENCE = re.compile(r"projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?")
 _LOOKS = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
-    re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"),  # user:password@host
+    re.compile(r"://[^/\s:@]*:[^/\s@]+@"),  # user:password@host
     re.compile(r"AIza[0-9A-Za-z_-]{35}"),  # a Google API key
     re.compile(r"\bgh[pousr]_[0-9A-Za-z]{36}"),
     re.compile(r"\bAKIA[0-9A-Z]{16}\b"),

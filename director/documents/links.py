@@ -47,7 +47,7 @@ def variables(site: Site, dataflow: Draft, suffix: str | None = None) -> Iterato
         if service and lookup.text("method") == "env":
             key = lookup.text("key")
             at = (*link.location, "lookup") if key is None else (*link.location, "lookup", "key")
-            yield LinkDraft(service, key or named_after(kind, unsuffixed(name, suffix), link), value, at)
+            yield LinkDraft(service, key or named_after(kind, unsuffixed(name, suffix, kind), link), value, at)
 
 
 def named_after(kind: str, name: str, link: Draft) -> str:

@@ -55,7 +55,7 @@ def _load(files: Files, environment: str | None) -> Blueprint:
     wanted, problems = chosen(base.source, environment)
     problems += base.problems
     secrets = [(part, *found) for part in base.parts for found in inline_secrets(part.data)]
-    problems += [part.problem(location, ADVICE) for part, location, _ in secrets]
+    told = [part.problem(location, ADVICE) for part, location, _ in secrets]
     problems += [fault for part in base.parts for fault in part.faults()]
     reading = Reading(base, files)
     blueprint, found = reading.of(wanted)
@@ -63,8 +63,8 @@ def _load(files: Files, environment: str | None) -> Blueprint:
     for name in environments(base.source.data):
         problems += reading.only_in(name, wanted)
     reading.seeds(base.source)  # those of the base too, where nothing but environments is used: its texts are whole
-    if blueprint is None or problems:
-        raise DocumentError(_without(problems, [secret for *_, secret in secrets]))
+    if blueprint is None or problems or told:
+        raise DocumentError([*told, *_without(problems, told, [secret for *_, secret in secrets])])
     return replace(blueprint, texts=dict(files.texts))
 
 
@@ -133,10 +133,20 @@ def _in(environment: str, problem: Problem) -> Problem:
     return replace(problem, message=f"{problem.message} (in environment {environment})")
 
 
-def _without(problems: Iterable[Problem], secrets: list[str]) -> Iterator[Problem]:
-    """The problems with no secret in any message: another check may have quoted one."""
+def _without(problems: Iterable[Problem], told: Iterable[Problem], secrets: list[str]) -> Iterator[Problem]:
+    """The problems with no secret in any message: another check may have quoted one.
+
+    What is told of the very place of a secret may quote a part of it, or spell it otherwise, and is left out.
+    """
+    places = {_place(problem) for problem in told}
     for problem in problems:
+        if _place(problem) in places:
+            continue
         message = problem.message
         for secret in secrets:
             message = message.replace(f"'{secret}'", HIDDEN).replace(f'"{secret}"', HIDDEN)
         yield replace(problem, message=message)
+
+
+def _place(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.file, problem.line, problem.column, problem.path

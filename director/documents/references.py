@@ -159,12 +159,26 @@ def _views_of_nothing(dataflow: Draft) -> Iterator[Finding]:
         deduplicate = view.inner("deduplicate")
         yield from _no_table(deduplicate, dataflow)
         for table in _tables(dataflow, deduplicate.text("table")):
-            for key in ("key", "order_by"):
+            for key in _USES:
                 written = deduplicate.data.get(key)
                 for index, column in enumerate(written if isinstance(written, list) else ()):
-                    if isinstance(column, str) and column.lower() not in _columns(table):
-                        message = f"no column '{column}' in table '{table.text('name')}'; "
-                        yield (*deduplicate.location, key, index), message + _advice(column, _columns(table))
+                    if isinstance(column, str) and (message := _unusable(column, key, table)):
+                        yield (*deduplicate.location, key, index), message
+
+
+_NO_ORDER = ("ARRAY", "STRUCT", "JSON", "GEOGRAPHY")
+_USES = {
+    "key": ("makes no groups by", (*_NO_ORDER, "FLOAT64")),
+    "order_by": ("has no order of", _NO_ORDER),
+}  # cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls
+
+
+def _unusable(column: str, key: str, table: Draft) -> str | None:
+    columns, name = _columns(table), table.text("name")
+    if column.lower() not in columns:
+        return f"no column '{column}' in table '{name}'; {_advice(column, columns)}"
+    (what, types), found = _USES[key], columns[column.lower()]
+    return f"BigQuery {what} '{column}' of table '{name}', which is {found}; name another" if found in types else None
 
 
 def _views_in_a_circle(dataflow: Draft) -> Iterator[Finding]:
@@ -200,8 +214,11 @@ def _called(table: Draft) -> set[str]:
 
 
 def _columns(table: Draft) -> dict[str, str]:
-    """Types by lower-case name."""
-    return {(column.text("name") or "").lower(): column.text("type") or "" for column in table.items("schema")}
+    """Types by lower-case name; a repeated column is an ARRAY."""
+    return {
+        (column.text("name") or "").lower(): "ARRAY" if column.text("mode") == "REPEATED" else column.text("type") or ""
+        for column in table.items("schema")
+    }
 
 
 def _unknown(what: str, holder: Draft, key: str, known: Iterable[str]) -> Iterator[Finding]:

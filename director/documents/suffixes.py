@@ -6,10 +6,11 @@ reference that was forgotten here leads nowhere afterwards, and is refused as su
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from director import keys
+from director.addressing import RETRY_TO
 from director.documents.access import POLICY
 from director.documents.drafts import Draft, resources
 from director.documents.kinds import kinds
@@ -39,8 +40,12 @@ OF_THE_MANAGER = {
     "command_subscription": keys.SUBSCRIPTIONS,
 }
 FREE = frozenset(
-    ("config", "metadata", "labels", "attributes", "headers", "env", "secret_env", "environment_vars", "parameters")
-)
+    (
+        "config", "metadata", "labels", "attributes", "headers", "env", "secret_env", "environment_vars", "parameters",
+        "conditions",
+    )
+)  # fmt: skip
+_ADDRESS = re.compile(rf'("{re.escape(RETRY_TO)}"\s*(?:,|=|!=)\s*)"([^"/]+)/([^"/]*)"')
 
 
 def suffixed(source: Source) -> Source:
@@ -54,15 +59,24 @@ def suffixed(source: Source) -> Source:
     if isinstance(data.get("name"), str):
         data["name"] = f"{data['name']}-{suffix}"
     if "dataflows" in data:
-        data["dataflows"] = names.inside(data["dataflows"])
+        data["dataflows"] = _each(names.dataflow, data["dataflows"])
     if isinstance(data.get(MANAGER), dict):
         data[MANAGER] = names.manager(data[MANAGER])
     return Source(source.name, Tree(data, source.tree.values, source.tree.keys), source.grafts)
 
 
-def unsuffixed(name: str, suffix: str | None) -> str:
-    """The name as the document has it."""
-    return name.removesuffix(f"-{suffix}").removesuffix(f"_{suffix}") if suffix else name
+def unsuffixed(name: str, suffix: str | None, kind: str = "") -> str:
+    """The name as the document has it, of a kind whose names end in `-suffix` unless another is said."""
+    return name.removesuffix(_ending(kind, suffix)) if suffix and kind not in WITHIN_OTHERS else name
+
+
+def _ending(kind: str, suffix: str) -> str:
+    return f"{'_' if kind in UNDERSCORED else '-'}{suffix}"
+
+
+def _each(renamed: Callable[[Any], Any], named: Any) -> Any:
+    """What stands under names that people chose: these are no keys of the document's language."""
+    return {name: renamed(one) for name, one in named.items()} if isinstance(named, dict) else named
 
 
 class _Names:
@@ -72,6 +86,14 @@ class _Names:
         self._suffix = suffix
         self._declared = declared
         self._tables = tables
+
+    def dataflow(self, flow: Any) -> Any:
+        if not isinstance(flow, dict):
+            return flow
+        return {
+            key: _each(self.inside, part) if key == "services" else self._part(key, part, "")
+            for key, part in flow.items()
+        }
 
     def inside(self, value: Any, key: str = "") -> Any:
         """A part of the document, which stands under `key`."""
@@ -127,23 +149,27 @@ class _Names:
     def _other(self, kind: str, name: str) -> str:
         if kind == keys.DATABASES and name == keys.DEFAULT_DATABASE:
             return name
-        return f"{name}{'_' if kind in UNDERSCORED else '-'}{self._suffix}"
+        return f"{name}{_ending(kind, self._suffix)}"
 
     def _addressed(self, text: str) -> str:
         """A filter by whom a message is for, see `director.addressing`: "topic/" or "topic/subscription"."""
 
         def other(found: re.Match[str]) -> str:
-            topic, subscription = found.groups()
-            return f'"{self._known(keys.TOPICS, topic)}/{self._known(keys.SUBSCRIPTIONS, subscription)}"'
+            asked, topic, subscription = found.groups()
+            return f'{asked}"{self._known(keys.TOPICS, topic)}/{self._known(keys.SUBSCRIPTIONS, subscription)}"'
 
-        return re.sub(r'"([^"/]+)/([^"/]*)"', other, text)
+        return _ADDRESS.sub(other, text)
 
     def _query(self, query: str) -> str:
-        for dataset in self._declared[keys.DATASETS]:
-            for table in self._tables.get(dataset, ()):
-                named = rf"(?<![\w-]){re.escape(dataset)}(?=`?\.`?{re.escape(table)}(?![\w-]))"
-                query = re.sub(named, self._other(keys.DATASETS, dataset), query)
-        return query
+        """All at once: what one dataset is called now may be what another was called."""
+        named = [
+            rf"{re.escape(dataset)}(?=`?\.`?{re.escape(table)}(?![\w-]))"
+            for dataset in sorted(self._declared[keys.DATASETS])
+            for table in sorted(self._tables.get(dataset, ()))
+        ]
+        if not named:
+            return query
+        return re.sub(rf"(?<![\w-])({'|'.join(named)})", lambda found: self._other(keys.DATASETS, found[0]), query)
 
 
 def _declared(whole: Draft, kind: str) -> frozenset[str]:

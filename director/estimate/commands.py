@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from director.arguments import document
 from director.errors import Misconfigured, Unknown
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from director.estimate.usage import Usage
     from director.keys import Key
 
+N = TypeVar("N", int, float)
 OK = 0
 
 
@@ -95,17 +96,24 @@ def _created(file: Path, blueprint: "Blueprint") -> "dict[str, frozenset[Key]]":
 
 
 def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1e9:
+    value = _number(text, float)
+    if value is None or not 0 <= value <= 1e9:
         raise argparse.ArgumentTypeError("a number of messages, such as 100 or 0.5")
     return value
 
 
 def _bytes(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 10_000_000:
+    value = _number(text, int)
+    if value is None or not 0 <= value <= 10_000_000:
         raise argparse.ArgumentTypeError("a number of bytes up to 10,000,000, which Pub/Sub takes")
     return value
+
+
+def _number(text: str, kind: type[N]) -> N | None:
+    try:
+        return kind(text)
+    except ValueError:
+        return None
 
 
 def _say(line: str) -> None:

@@ -176,15 +176,17 @@ def _names(architecture: Architecture, kind: str) -> Mapping[str, Sequence[str]]
     for dataflow in architecture.dataflows.values():
         for spec in getattr(dataflow.resources, kind, ()):
             full = full_name(spec)
-            for called in {spec.name, full, *_unsuffixed(spec, architecture.name_suffix)}:
-                found.setdefault(called, []).append(full)
+            for called in {spec.name, full, *_unsuffixed(kind, spec, architecture.name_suffix)}:
+                meant = found.setdefault(called, [])
+                if full not in meant:  # a secret may be made by one dataflow and referred to by others
+                    meant.append(full)
     return found
 
 
-def _unsuffixed(spec: Any, suffix: str | None) -> tuple[str, ...]:
-    name = unsuffixed(spec.name, suffix)
+def _unsuffixed(kind: str, spec: Any, suffix: str | None) -> tuple[str, ...]:
+    name = unsuffixed(spec.name, suffix, kind)
     dataset = getattr(spec, "dataset", None)
-    return (name, f"{unsuffixed(dataset, suffix)}.{name}") if dataset else (name,)
+    return (name, f"{unsuffixed(dataset, suffix, keys.DATASETS)}.{name}") if dataset else (name,)
 
 
 def full_name(spec: Any) -> str:

@@ -14,7 +14,7 @@ from director.keys import Key
 from director.provisioning.outcomes import Outcome, Report
 from director.provisioning.plan import Change
 
-GRANTS = "grants"
+GRANTS = "rights"
 
 
 class Rights:

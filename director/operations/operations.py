@@ -1,6 +1,6 @@
 """Long work as a thing of its own: begun, looked at, waited for and cancelled by calls that are short.
 
-Each runs on a thread and holds a lease while it does; what becomes of every resource is kept as it happens. What a
+Each runs on a thread and holds a lease while it does; what becomes of every resource is kept within a second. What a
 director that died left running is `interrupted` once its lease is gone: run it again, it converges.
 """
 

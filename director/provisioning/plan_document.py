@@ -1,6 +1,7 @@
 """A plan as data that can be shown, kept, sent, and held against the world again. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
@@ -150,6 +151,11 @@ def _change(data: Any) -> Change:
 
 def _short(change: Change) -> str:
     return f"{change.action} ({'; '.join(change.reasons)})" if change.reasons else change.action
+
+
+def is_hash(text: str) -> bool:
+    """Whether it may be one of a plan."""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
 def written(plans: Iterable[PlanDocument]) -> str:

@@ -52,7 +52,7 @@ def retained(live: Retention, wanted: Retention | None) -> Verdict | None:
         return Verdict("refuse", f"live {live} for ever; write locked: true, or leave retention_policy out")
     if live.locked and wanted.duration < live.duration:
         return Verdict(
-            "refuse", f"live {live}, wanted {wanted}: what is locked only grows; write {live.duration} or more"
+            "refuse", f"live {live}, wanted {wanted}: what is locked only grows; write {written(live.duration)} or more"
         )
     return mutable(live, wanted)
 

@@ -1,7 +1,7 @@
 """What Cloud Run services and jobs have in common: one container, and whether Cloud Run is content with it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from google.cloud.run_v2.types import Condition, EnvVar, ExecutionEnvironment, VpcAccess
@@ -10,7 +10,7 @@ from director.documents.inline_secrets import inline_secrets
 from director.documents.specs.programs import in_argv
 from director.documents.specs.run import Container as Spec
 from director.documents.specs.run import mebibytes
-from director.provisioning.base import Context, Labels
+from director.provisioning.base import Context, Labels, Verdict, mutable
 from director.resources.entries import exactly
 from director.resources.programs import account
 from director.resources.rules import where_said
@@ -41,6 +41,14 @@ class Vpc:
         return f"{self.network or '-'}/{self.subnetwork or '-'} for {self.egress}"
 
 
+def connected(live: Vpc | None, wanted: Vpc | None) -> Verdict | None:
+    """The rule for a network: of network and subnetwork Cloud Run finds the one that is not said by the other."""
+    if wanted is None or live is None:
+        return where_said(live, wanted)
+    found = replace(live, network=wanted.network and live.network, subnetwork=wanted.subnetwork and live.subnetwork)
+    return mutable(found, wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """Part of a state. `secret_env` has versions of secrets; `ready` says what keeps Cloud Run from being done."""
@@ -53,7 +61,7 @@ class Container:
     secret_env: Variables = field(default_factory=dict)
     cpu: str = "1"
     memory: str = "512Mi"
-    vpc: Annotated[Vpc | None, where_said] = None
+    vpc: Annotated[Vpc | None, connected] = None
     execution_environment: Annotated[str | None, where_said] = None
     labels: Labels = field(default_factory=dict)
     ready: str = READY

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from google.api_core.exceptions import NotFound
+from google.api_core.retry import Retry
 from google.cloud import firestore
 
 from director import keys
@@ -21,6 +22,7 @@ from director.provisioning.base import CALL_TIMEOUT, Context, Holding, Observed,
 from director.provisioning.clients import Clients
 from director.resources.firestore import database_needed
 
+ONCE = Retry(predicate=lambda error: False)  # a stream that breaks off midway asks for one, so None will not do
 BATCH = 400  # documents a request; 500 is the most some servers take
 
 
@@ -97,7 +99,7 @@ class Collections:
     def observe(self, wanted: Wanted[State]) -> Observed[State] | None:
         try:
             if not wanted.state.documents:  # nothing to look for but a database that answers
-                list(self._collection(wanted).select([]).limit(1).stream(retry=None, timeout=CALL_TIMEOUT))
+                list(self._collection(wanted).select([]).limit(1).stream(retry=ONCE, timeout=CALL_TIMEOUT))
                 return Observed(State(), None)
             there = frozenset(document.id for document in self._documents(wanted) if document.exists)
         except NotFound:
@@ -115,7 +117,7 @@ class Collections:
     def holding(self, wanted: Wanted[State], going: frozenset[str]) -> Holding | None:
         """Documents that are not, or no longer, what the collection was seeded with."""
         seeds = self._seeds.get(wanted.full_name, {})
-        for document in self._collection(wanted).stream(retry=None, timeout=CALL_TIMEOUT):
+        for document in self._collection(wanted).stream(retry=ONCE, timeout=CALL_TIMEOUT):
             if document.to_dict() != seeds.get(document.id):
                 return Holding("documents that are not its seeds")
         return None
@@ -126,15 +128,21 @@ class Collections:
         With `data` those go as well.
         """
         if data:
-            for document in self._collection(wanted).stream(retry=None, timeout=CALL_TIMEOUT):
-                deleted_at = document.reference.delete(retry=None, timeout=CALL_TIMEOUT)
-                self._tell(wanted, {document.id: deleted_at})
+            self._delete_all(wanted)
             return
         seeds = self._seeds.get(wanted.full_name, {})
         for document in self._documents(wanted):
             if document.exists and document.to_dict() == seeds[document.id]:
                 unchanged = self._client(wanted).write_option(last_update_time=document.update_time)
                 deleted_at = document.reference.delete(option=unchanged, retry=None, timeout=CALL_TIMEOUT)
+                self._tell(wanted, {document.id: deleted_at})
+
+    def _delete_all(self, wanted: Wanted[State]) -> None:
+        """Page by page: no call stays open while documents go one by one."""
+        first = self._collection(wanted).select([]).limit(BATCH)
+        while page := list(first.stream(retry=ONCE, timeout=CALL_TIMEOUT)):
+            for document in page:
+                deleted_at = document.reference.delete(retry=None, timeout=CALL_TIMEOUT)
                 self._tell(wanted, {document.id: deleted_at})
 
     def _add(self, wanted: Wanted[State], names: frozenset[str]) -> None:

@@ -60,7 +60,7 @@ class Rollouts:
         _pin_to(service, last)
         begun = self.update(service)
         self._waiting.until(lambda: self._over(begun), f"the rollback of {name}")
-        served = {target.revision: target.percent for target in self.service(name).traffic_statuses}
+        served = {target.revision: target.percent for target in self.service(name).traffic_statuses if target.percent}
         if served.get(last) != 100:
             return f"its traffic is at {served or 'nothing'} and could not be pinned to {last}, see to it"
         return f"its traffic is pinned to {last}, the last revision that was ready"

@@ -104,8 +104,8 @@ def _message(wanted: Wanted[State]) -> Any:
     return Message(name=wanted.full_name, type_=TYPES[wanted.state.type], definition=wanted.state.definition)
 
 
-def _meaning(definition: str) -> Any:
+def _meaning(definition: str) -> str:
     try:
-        return json.loads(definition)
+        return json.dumps(json.loads(definition), sort_keys=True)  # as text: to Python, 0 and false are equal
     except ValueError:
         return definition.strip()

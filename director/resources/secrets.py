@@ -75,6 +75,12 @@ def readable(live: Version | None, wanted: Version | None) -> Verdict | None:
     return Verdict("update" if wanted.awaited else "refuse", f"version {wanted.name} is {state}; {advice}")
 
 
+def lasting(live: timedelta | None, wanted: timedelta | None) -> Verdict | None:
+    """The rule for a lifetime, to the minute: Secret Manager keeps the moment of expiry, reckoned when it hears it."""
+    near = live is not None and wanted is not None and abs(live - wanted) <= timedelta(minutes=1)
+    return None if near else mutable(live, wanted)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """`ours` is one with `create`; of any other the rest is as it is. No `locations` are automatic ones."""
@@ -83,7 +89,7 @@ class State:
     there: Annotated[bool, referred] = True
     version: Annotated[Version | None, readable] = None
     locations: Annotated[tuple[str, ...], fixed(ANEW)] = ()
-    ttl: Annotated[timedelta | None, mutable] = None
+    ttl: Annotated[timedelta | None, lasting] = None
     rotation: Annotated[Rotation | None, mutable] = None
     labels: Labels = field(default_factory=dict)
 

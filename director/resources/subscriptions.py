@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
-from google.api_core.exceptions import DeadlineExceeded, NotFound
+from google.api_core.exceptions import DeadlineExceeded, FailedPrecondition, NotFound
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import (
     DeadLetterPolicy,
@@ -36,6 +36,7 @@ from director.strict import written
 PAGE = 1_000  # the most that one answer holds
 PEEK_SECONDS = 2.0  # an empty subscription answers nothing at all
 ANEW = "use another name, or delete the subscription and with it its backlog"
+UNSEEN = Holding("messages not delivered yet, which nobody but Pub/Sub can see")
 DETACHED = "delete it and apply again: it gets no messages any more and has no backlog to lose"
 
 
@@ -155,13 +156,15 @@ class Subscriptions:
         """A message is taken and given back at once: that counts as a delivery, and what others hold is not seen."""
         state = wanted.state
         if state.bigquery_config or state.cloud_storage_config or state.push_config:
-            return Holding("messages not delivered yet, which nobody but Pub/Sub can see")
+            return UNSEEN
         try:
             found = self._client.pull(
                 subscription=wanted.full_name, max_messages=1, retry=None, timeout=PEEK_SECONDS
             ).received_messages
         except DeadlineExceeded:
             return None
+        except FailedPrecondition:
+            return self._unpulled(wanted)
         if not found:
             return None
         self._client.modify_ack_deadline(
@@ -172,6 +175,11 @@ class Subscriptions:
             timeout=CALL_TIMEOUT,
         )
         return Holding("a backlog")
+
+    def _unpulled(self, wanted: Wanted[State]) -> Holding | None:
+        """Detached, it has nothing; any other that cannot be pulled from is delivered, whatever the document says."""
+        live = self.observe(wanted)
+        return None if live is None or live.state.detached else UNSEEN
 
     def delete(self, wanted: Wanted[State], data: bool = False) -> None:
         self._client.delete_subscription(subscription=wanted.full_name, retry=None, timeout=CALL_TIMEOUT)

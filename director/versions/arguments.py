@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,10 +115,9 @@ def _version(parser: argparse.ArgumentParser) -> None:
 
 
 def _number(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 999_999_999:
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
         raise argparse.ArgumentTypeError("write the number of a version, such as 7")
-    return number
+    return int(text)
 
 
 def _number_or_none(text: str) -> int:

@@ -1,9 +1,12 @@
 """A version added: imported, or an old one brought back. What does not load is refused and changes nothing."""
 
+from pathlib import PurePosixPath
+
+from director.documents.loading import Blueprint
 from director.errors import Rejected
 from director.strict import DocumentError, Problem
 from director.versions.documents import blueprint
-from director.versions.version import Added, Contents, Version, Versions
+from director.versions.version import Added, Contents, Version, Versions, check
 
 
 def add(
@@ -14,10 +17,14 @@ def add(
     `expected` is the number of the version that the caller has seen as current (0: none was), None whatever is current
     when this begins. Raises DocumentError, Conflict, and what `Versions` raises.
     """
+    check(contents)
     current = versions.current()
     if current and current.sha256 == contents.sha256:
         return current, False
-    new = blueprint(contents, environment).architecture
+    loaded = blueprint(contents, environment)
+    if added.restores is None and (problems := _strays(contents, loaded)):
+        raise DocumentError(problems)
+    new = loaded.architecture
     if current and (problems := _other(versions, current, (new.name, new.project_id), contents.hub, environment)):
         raise DocumentError(problems)
     seen = (current.number if current else 0) if expected is None else expected
@@ -29,6 +36,14 @@ def roll_back(
 ) -> tuple[Version, bool]:
     """Adds the texts of an old version once more. Raises Unknown, and what `add` raises."""
     return add(versions, versions.contents(number), expected, added, environment)
+
+
+def _strays(contents: Contents, loaded: Blueprint) -> list[Problem]:
+    """What is not read is not checked either, and might hold a secret."""
+    folder = PurePosixPath(contents.hub).parent
+    read = {str(folder / name) for name in loaded.texts}
+    why = "nothing leads to this file, so nobody checks it; leave it out"
+    return [Problem(name, 0, 0, "", why) for name in contents.names if name not in read]
 
 
 def _other(

@@ -20,17 +20,16 @@ class RemoteVersions:
         """Nothing is held open."""
 
     def current(self) -> Version | None:
-        return _version(self._asked(lambda: self._client.architecture()["version"]))
+        return self._asked(lambda: _version(self._client.architecture()["version"]))
 
     def find(self, number: int) -> Version:
-        return _version(self._asked(lambda: self._client.architecture(number)["version"]))
+        return self._asked(lambda: _version(self._client.architecture(number)["version"]))
 
     def contents(self, number: int) -> Contents:
-        found = self._asked(lambda: self._client.architecture(number))
-        return Contents(str(found["version"]["hub"]), dict(found["files"]))
+        return self._asked(lambda: _contents(self._client.architecture(number)))
 
     def page(self, before: int | None, size: int) -> Sequence[Version]:
-        return [_version(one) for one in self._asked(lambda: self._client.versions(before, size))]
+        return self._asked(lambda: [_version(one) for one in self._client.versions(before, size)])
 
     def add(self, contents: Contents, expected: int, added: Added) -> Version:
         def ask() -> Mapping[str, Any]:
@@ -39,7 +38,7 @@ class RemoteVersions:
             return self._client.add_version(contents.hub, contents.texts, expected, added.comment)
 
         try:
-            return _version(self._asked(ask)["version"])
+            return self._asked(lambda: _version(ask()["version"]))
         except _Refused as error:
             if error.why.code != "conflict":
                 raise
@@ -50,6 +49,8 @@ class RemoteVersions:
             return ask()
         except DirectorUnavailable as error:
             raise Unavailable(str(error)) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable("what answers there is no director that serves a store; check the address") from error
         except DirectorRefused as error:
             if error.code == "not_found":
                 raise Unknown("no such version there, or it serves no store") from error
@@ -65,6 +66,10 @@ class _Refused(Rejected):
         if not problems:
             self.args = (str(why),)
         self.why = why
+
+
+def _contents(found: Mapping[str, Any]) -> Contents:
+    return Contents(str(found["version"]["hub"]), dict(found["files"]))
 
 
 def _version(facts: Mapping[str, Any]) -> Version:

@@ -38,7 +38,7 @@ class Programs:
         return self._program(
             "director",
             "director",
-            *("serve", "--architecture", str(ARCHITECTURE), "--port", str(self.addresses.director)),
+            *("serve", "--architecture", str(ARCHITECTURE), "--port", str(self.addresses.director), "--grants"),
             ready=_answers(self.addresses.director),
         )
 

@@ -145,7 +145,8 @@ class Jobs:
     def _tell(self, job: Any, state: int, message: str = "") -> None:
         if job.current_state in TERMINAL or (state == RUNNING and job.current_state in (DRAINING, CANCELLING)):
             return
-        job.current_state = state
+        # a job that is cancelled while it drains ends as cancelled, whoever is done with it first
+        job.current_state = CANCELLED if (job.current_state, state) == (CANCELLING, DRAINED) else state
         job.current_state_time.FromNanoseconds(self._clock.time_ns())
         if message:
             self._messages[job.id] = message

@@ -61,7 +61,9 @@ class Kept:
 
     async def end(self, job_id: str, drain: bool) -> None:
         await self._passed(self._ending)
-        self._tells.pop(job_id)(DRAINED if drain else CANCELLED)
+        tell = self._tells.pop(job_id, None)
+        if tell is not None:  # else another asked before, and it has ended
+            tell(DRAINED if drain else CANCELLED)
 
     async def _passed(self, seconds: float) -> None:
         due = self._clock.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""The door for policies of topics and subscriptions: google.iam.v1.IAMPolicy.
+"""The door for policies of topics, subscriptions and schemas: google.iam.v1.IAMPolicy.
 
 Source: https://cloud.google.com/pubsub/docs/access-control
 """
@@ -23,6 +23,10 @@ COMMON = ("delete", "get", "getIamPolicy", "setIamPolicy", "update")
 PERMISSIONS = {
     "topics": {f"pubsub.topics.{verb}" for verb in (*COMMON, "attachSubscription", "detachSubscription", "publish")},
     "subscriptions": {f"pubsub.subscriptions.{verb}" for verb in (*COMMON, "consume")},
+    "schemas": {
+        f"pubsub.schemas.{verb}"
+        for verb in ("attach", "commit", "delete", "get", "getIamPolicy", "listRevisions", "rollback", "setIamPolicy")
+    },
 }
 
 
@@ -51,17 +55,21 @@ class IamPolicy(RpcService):
         name, known = request.resource, PERMISSIONS[_kind(request.resource)]
         permitted = await held(self.faults, name, request.permissions, known)
         exists = name in self._exchange.topics or name in self._exchange.subscriptions
+        exists = exists or self._exchange.schemas.has(name)
         return TestIamPermissionsResponse(permissions=permitted if exists else [])
 
     def _found(self, name: str) -> Any:
-        """The topic or subscription: a policy belongs to it, not to its name. Raises NOT_FOUND."""
-        return self._exchange.topic(name) if _kind(name) == "topics" else self._exchange.subscription(name)
+        """What has the name: a policy belongs to it, not to its name. Raises NOT_FOUND."""
+        kind = _kind(name)
+        if kind == "schemas":
+            return self._exchange.schemas.lifetime(name)
+        return self._exchange.topic(name) if kind == "topics" else self._exchange.subscription(name)
 
 
 def _kind(name: str) -> str:
-    """Raises INVALID_ARGUMENT for no name, UNIMPLEMENTED for one of something else than topics and subscriptions."""
+    """Raises INVALID_ARGUMENT for no name, UNIMPLEMENTED for one of a snapshot."""
     kind = name.split("/")[2] if name.count("/") == 3 else ""
-    if kind in ("snapshots", "schemas"):
+    if kind == "snapshots":
         raise RpcError(grpc.StatusCode.UNIMPLEMENTED, f"localcloud does not support IAM policies of {kind}.")
-    names.check_name(name, "subscriptions" if kind == "subscriptions" else "topics")
+    names.check_name(name, kind if kind in PERMISSIONS else "topics")
     return kind

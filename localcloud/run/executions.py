@@ -28,7 +28,7 @@ class Executions(Shelf):
         self._operations = operations
 
     def make(self, job: Any, overrides: Any) -> Any:
-        """A running one. Raises UNIMPLEMENTED for what a caller changes in the containers."""
+        """A running one, not kept yet. Raises UNIMPLEMENTED for what a caller changes in the containers."""
         if overrides.container_overrides:
             raise unsupported("container_overrides in RunJob")
         execution = messages.Execution()
@@ -36,11 +36,12 @@ class Executions(Shelf):
         self.begun(execution, f"{job.name}/executions/{short}-{letters(job.uid + str(number))}{number}")
         execution.job, execution.parallelism = short, job.template.parallelism
         execution.template.CopyFrom(job.template.template)
+        if overrides.HasField("timeout"):
+            execution.template.timeout.CopyFrom(overrides.timeout)
         execution.task_count = overrides.task_count or job.template.task_count
         execution.running_count, execution.reconciling = execution.task_count, True
         execution.start_time.CopyFrom(execution.create_time)
         execution.conditions.append(condition_of("Completed", RECONCILING, self.clock.time_ns()))
-        self.kept[execution.name] = execution
         return execution
 
     async def complete(self, execution: Any) -> None:
@@ -81,7 +82,8 @@ class Executions(Shelf):
             raise failed_precondition(f"Execution {request.name} is over already.")
 
         async def cancelled() -> Any:
-            self._end(execution, FAILED, "Cancelled.", execution_reason=Condition.CANCELLED)
+            if not request.validate_only:
+                self._end(execution, FAILED, "Cancelled.", execution_reason=Condition.CANCELLED)
             return execution
 
         return self._begin("run.CancelExecution", execution, cancelled)

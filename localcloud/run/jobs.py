@@ -6,7 +6,7 @@ from typing import Any
 from localcloud.clock import Clock
 from localcloud.faults import Call, Faults
 from localcloud.masks import own_fields, replace
-from localcloud.operations import Operations
+from localcloud.operations import Operations, at_once
 from localcloud.paging import page
 from localcloud.rpc import already_exists, unary
 from localcloud.run import messages
@@ -61,7 +61,8 @@ class Jobs(Shelf):
         name = request.job.name
         if name not in self.kept and request.allow_missing:
             parent, _, job_id = name.partition("/jobs/")
-            return await self.CreateJob(messages.CreateJobRequest(parent=parent, job_id=job_id, job=request.job))
+            create = {"parent": parent, "job_id": job_id, "job": request.job, "validate_only": request.validate_only}
+            return await self.CreateJob(messages.CreateJobRequest(**create))
         live = self.found(name)
         check_etag(live, request.job.etag)
         job = messages.Job()
@@ -92,6 +93,10 @@ class Jobs(Shelf):
         job = self.found(request.name)
         check_etag(job, request.etag)
         execution = self._executions.make(job, request.overrides)
+        parent, call = job.name.partition("/jobs/")[0], Call("run.RunJob", job.name)
+        if request.validate_only:
+            return self._operations.begin(parent, call, execution, at_once(execution))
+        self._executions.kept[execution.name] = execution
         reference = job.latest_created_execution
         reference.name = execution.name.rpartition("/")[2]
         reference.create_time.CopyFrom(execution.create_time)
@@ -105,8 +110,7 @@ class Jobs(Shelf):
                 reference.completion_time.CopyFrom(execution.completion_time)
             return execution
 
-        parent = job.name.partition("/jobs/")[0]
-        return self._operations.begin(parent, Call("run.RunJob", job.name), execution, over)
+        return self._operations.begin(parent, call, execution, over)
 
     def _reconcile(self, call: str, job: Any, validate_only: bool) -> Any:
         if not validate_only:

@@ -15,7 +15,7 @@ import grpc
 from localcloud.clock import Clock
 from localcloud.faults import Call, Faults, Struck
 from localcloud.masks import own_fields, replace
-from localcloud.operations import Operations
+from localcloud.operations import Operations, at_once
 from localcloud.paging import page
 from localcloud.rpc import RpcError, already_exists, failed_precondition, invalid_argument, unary
 from localcloud.run import messages
@@ -86,7 +86,8 @@ class Services(Shelf):
         if name not in self.kept and request.allow_missing:
             parent, _, service_id = name.partition("/services/")
             create = {"parent": parent, "service_id": service_id, "service": request.service}
-            return await self.CreateService(messages.CreateServiceRequest(**create))
+            only = request.validate_only
+            return await self.CreateService(messages.CreateServiceRequest(**create, validate_only=only))
         live = self.found(name)
         check_etag(live, request.service.etag)
         service = messages.Service()
@@ -125,7 +126,7 @@ class Services(Shelf):
     def _reconcile(self, call: str, service: Any, renewed: bool, validate_only: bool) -> Any:
         """Keeps it as it is to be, and begins to bring it about."""
         if validate_only:
-            return self._begin(call, service, _at_once(service))
+            return self._begin(call, service, at_once(service))
         if renewed:
             service.latest_created_revision = self.revisions.make(service).name
         service.reconciling = True
@@ -188,10 +189,3 @@ class Services(Shelf):
     def _begin(self, call: str, service: Any, finish: Reconciled) -> Any:
         parent = service.name.partition("/services/")[0]
         return self._operations.begin(parent, Call(call, service.name, service.SerializeToString), service, finish)
-
-
-def _at_once(answer: Any) -> Reconciled:
-    async def finish() -> Any:
-        return answer
-
-    return finish

@@ -45,7 +45,7 @@ class Attempts:
 
 
 async def _called(job: Any) -> Any:
-    """Without a token: there is nobody here to sign one."""
+    """Without a token: there is nobody here to sign one. Where a redirect leads, nobody has looked."""
     target = job.http_target
     headers = {**target.headers, "X-CloudScheduler": "true", "X-CloudScheduler-JobName": job.name.rpartition("/")[2]}
     timeout = aiohttp.ClientTimeout(job.attempt_deadline.ToTimedelta().total_seconds())
@@ -53,7 +53,9 @@ async def _called(job: Any) -> Any:
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.request(method, target.uri, data=target.body or None, headers=headers) as response,
+            session.request(
+                method, target.uri, data=target.body or None, headers=headers, allow_redirects=False
+            ) as response,
         ):
             await response.read()
     except TimeoutError:

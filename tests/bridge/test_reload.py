@@ -191,6 +191,7 @@ class Door:
         self.config = DOCUMENT
         self.ready = True
         self.status = "200 OK"
+        self.code: str | None = None
         self.watched = 0
         self.turn = threading.Event()
 
@@ -201,6 +202,8 @@ class Door:
             self.watched += 1
             self.turn.wait(10)
             body["config"] = self.config
+        if self.code:
+            body = {"code": self.code}
         if environ["REQUEST_METHOD"] == "POST" and not self.ready:
             status, body = "409 CONFLICT", {"code": "not_as_wanted", "detail": "resources are missing"}
         start_response(status, [("Content-Type", "application/json"), ("ETag", '"one"')])
@@ -233,6 +236,34 @@ def test_the_directors_new_configuration_is_used_once_its_resources_are_there(
     answers.ready = True
     eventually(lambda: desk.routes == [{"up", "more"}])
     eventually(lambda: desk.rejected == 0.0)
+    desk.reload.stop()
+
+
+def test_going_back_to_the_old_configuration_ends_the_directors_no(
+    door: tuple[Door, DirectorClient], eventually: Eventually
+) -> None:
+    """As after a rollback: what was refused never came to be read."""
+    answers, client = door
+    desk = Desk(DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, 0.02))
+    answers.ready = False
+    answers.config = routed("up", "more")
+    eventually(lambda: desk.rejected == 1.0)
+    answers.config = DOCUMENT
+    answers.ready = True
+    eventually(lambda: desk.rejected == 0.0)
+    assert desk.used == []
+    desk.reload.stop()
+
+
+@pytest.mark.parametrize("status", ["429 TOO MANY REQUESTS", "503 SERVICE UNAVAILABLE"])
+def test_a_director_that_has_no_time_refuses_nothing(
+    door: tuple[Door, DirectorClient], eventually: Eventually, status: str
+) -> None:
+    answers, client = door
+    desk = Desk(DirectorOrigin(Clients(client, client, client), ("d", "bridge"), None, 0.02))
+    answers.code, answers.status = "too_many_requests", status
+    eventually(lambda: desk.count("unavailable") >= 2)
+    assert (desk.count("refused"), desk.rejected) == (0.0, 0.0)
     desk.reload.stop()
 
 

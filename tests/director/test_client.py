@@ -249,7 +249,12 @@ def test_a_server_that_is_no_director_is_named_as_such(odd_url: str, time: Time)
         client(odd_url, time, budget=5.0).configuration("d", "s")
 
 
-@pytest.mark.parametrize("url", ["", "director", "ftp://x", "http://", "http://127.0.0.1/?a=1", "http://example.com"])
+ODD = ("http://[::1", "http://127.0.0.1:port", "http://127.0.0.1:99999", "http://127.0.0.1:0")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "director", "ftp://x", "http://", "http://127.0.0.1/?a=1", "http://example.com", *ODD]
+)
 def test_an_address_that_cannot_be_or_would_be_overheard_is_refused(url: str) -> None:
     with pytest.raises(BadAddress, match=r"is no address of a director|would send configuration in plain text"):
         DirectorClient(url)

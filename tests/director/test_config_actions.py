@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from director.__main__ import main
 from director.documents.loading import load
@@ -88,6 +89,14 @@ def test_a_change_is_compared_imported_shown_and_taken_back(run: Run, document: 
     assert run("diff", "--from", "1", "--to", "3")[0] == 0
 
 
+def test_other_ends_of_lines_are_a_difference_that_shows(run: Run, document: Path) -> None:
+    document.write_bytes(document.read_bytes().replace(b"\n", b"\r\n", 1))
+    code, out, _ = run("diff", "--file", document)
+    assert code == 1
+    [new] = [line for line in out.splitlines() if line.startswith("+") and not line.startswith("+++")]
+    assert new.endswith("\\r")
+
+
 def test_what_was_imported_is_exported_byte_for_byte(run: Run, document: Path, tmp_path: Path) -> None:
     (tmp_path / "devices.yaml").write_bytes(b"d-1: {name: one}\r\n# \xc3\xa9, no line feed at the end")
     document.write_bytes(b"\xef\xbb\xbf" + document.read_bytes())
@@ -136,10 +145,11 @@ def test_a_folder_that_cannot_be_written_is_told(run: Run, document: Path) -> No
 
 
 @pytest.mark.parametrize("arguments", [["import", "x", "--expected", "-1"], ["rollback", "0"], ["rollback", "x"], []])
-def test_what_is_no_number_of_a_version_is_refused(arguments: list[str]) -> None:
+def test_what_is_no_number_of_a_version_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["config", *arguments])
     assert caught.value.code == 2
+    assert "_number" not in capsys.readouterr().err
 
 
 def test_a_store_that_is_not_there_is_told(
@@ -170,6 +180,14 @@ def test_a_director_that_refuses_says_why_and_one_that_is_away_too(
         edit(document, "a/#", "b/#")
         assert main(["config", "import", str(document), "--director_url", url]) == 1
         assert "read_only: this director serves a file" in capsys.readouterr().err
+
+
+def test_what_is_no_director_at_all_is_named_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    other = Flask("other")
+    other.add_url_rule("/v1/architecture", view_func=lambda: {"about": "buildings"})
+    for url in serving(other):
+        assert main(["config", "show", "--director_url", url]) == 1
+        assert "no director that serves a store; check the address" in capsys.readouterr().err
 
 
 class FileVersionsServed:

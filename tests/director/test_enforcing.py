@@ -81,6 +81,24 @@ def test_drift_that_nobody_wants_enforced_is_only_told(app: Flask, world: World,
     assert "director_drift_fields 1.0" in figures(app)
 
 
+def test_what_an_enforced_resource_needs_is_left_alone(document: Path, world: World, retries: Retries) -> None:
+    text = document.read_text()
+    document.write_text(
+        text.replace("- name: readings-archive\n", "- name: readings-archive\n          enforce: true\n")
+    )
+    director = Director(load(document), world.provide, retries, workers=1)
+    director.apply("air")
+    topic = drift(world, "readings")
+    [subscription] = [key for key in world.things if key[0] == "subscriptions"]
+    world.things[subscription] = replace(world.things[subscription], ack_deadline_seconds=600)
+    app = create_app(director)
+    parts: Parts = app.extensions[EXTENSION]
+    Enforcement(director, parts.operations, parts.audit)("air", f"subscriptions/{subscription[1]}")
+    close(app)
+    assert world.things[subscription].ack_deadline_seconds == 20
+    assert world.things[topic].message_retention_duration is None, "nobody wants this enforced"
+
+
 def test_an_apply_that_fails_is_told_as_such_and_tried_by_the_next_look(
     app: Flask, world: World, patrol: Patrol
 ) -> None:

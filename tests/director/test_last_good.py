@@ -91,6 +91,14 @@ def test_what_is_no_configuration_is_refused(kept: LastGood, tmp_path: Path, tex
         kept.read("air", "bridge")
 
 
+def test_what_is_no_text_is_refused(kept: LastGood, tmp_path: Path) -> None:
+    kept.keep(FOUND)
+    for content in (b"\xff\xfe\x00", b"[" * 200_000):
+        (tmp_path / "last.json").write_bytes(content)
+        with pytest.raises(OSError, match="is not what was written there; remove it"):
+            kept.read("air", "bridge")
+
+
 def test_none_is_none(kept: LastGood) -> None:
     with pytest.raises(FileNotFoundError):
         kept.read("air", "bridge")

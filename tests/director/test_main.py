@@ -300,6 +300,9 @@ def test_a_plan_in_a_file_is_applied_as_long_as_it_fits(
     assert error.count("was create (does not exist), now none") == 7
     assert main(["apply", path, "--plan", plan["hash"]]) == 1
     assert main(["apply", path, "--plan", "HASH", "--dataflow", "water"]) == 2
+    capsys.readouterr()
+    assert main(["apply", path, "--plan", "absent.json"]) == 2
+    assert "--plan absent.json: there is no such file, and it is no hash" in capsys.readouterr().err
     assert main(["plan", path, "--out", str(tmp_path / "absent" / "plan.json")]) == 2
     (tmp_path / "plan.json").write_text(printed.replace('"create"', '"update"', 1))
     assert main(["apply", path, "--plan", kept]) == 2

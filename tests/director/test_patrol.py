@@ -88,6 +88,20 @@ def test_what_was_deleted_is_made_again(patrol: Patrol, seen: Seen, world: World
     assert key in world.things
 
 
+def test_of_a_dataflow_that_is_no_more_there_is_no_drift_any_more(
+    patrol: Patrol, seen: Seen, director: Director, document: Path, world: World
+) -> None:
+    drifted(world, "readings")
+    patrol.look()
+    document.write_text(document.read_text().replace("\n  air:\n", "\n  water:\n"))
+    director.renew(load(document))
+    patrol.look()
+    patrol.look()
+    assert [(dataflow, len(found) > 0) for dataflow, found in seen.told] == [
+        ("air", True), ("air", False), ("water", True), ("water", True)
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("error", [Busy("somebody else is at it"), Unavailable("Google is away")])
 def test_what_cannot_be_put_right_now_is_tried_by_the_next_look(
     patrol: Patrol, seen: Seen, world: World, error: Exception, caplog: pytest.LogCaptureFixture

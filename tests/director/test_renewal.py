@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from director.documents.loading import Blueprint, load
-from director.errors import Misconfigured, Unavailable, Unknown
+from director.errors import Misconfigured, Rejected, Unavailable, Unknown
 from director.renewal import ReadOnly, Renewal
 from director.retries import Retries
 from director.service import Director
@@ -148,6 +148,24 @@ def test_a_store_that_is_away_is_told_until_it_answers_again(
     assert (stage.filter(), stage.renewal.remark) == ("b/#", None)
 
 
+def test_texts_that_cannot_be_read_are_told_once_until_they_can(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(number: int) -> Contents:
+        raise Rejected("version 2 is not what was written there")
+
+    changes.add(stage.versions, stage.changed("a/#", "b/#"), 1, ANNA)
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.versions, "contents", damaged)
+        for _ in range(3):
+            stage.renewal.look()
+        assert stage.renewal.remark == "the store of versions cannot be read, see the log; version 1 is served"
+    assert caplog.text.count("version 2 is not what was written there") == 1
+    assert "answers again" not in caplog.text
+    stage.renewal.look()
+    assert (stage.filter(), stage.renewal.remark) == ("b/#", None)
+
+
 def test_begun_with_an_older_version_since_the_newest_does_not_load_it_says_so(stage: Stage) -> None:
     newest = stage.versions.add(Contents("architecture.yaml", {"architecture.yaml": "moods: []"}), 1, ANNA)
     renewal = stage.another(newest=newest)
@@ -179,7 +197,7 @@ def test_what_runs_keeps_to_its_end_what_it_began_with(stage: Stage, eventually:
     thread = threading.Thread(target=lambda: reports.append(stage.director.apply("air")))
     thread.start()
     assert reached.wait(20)
-    stage.renewal.add(Contents(stage.contents.hub, {**stage.contents.texts, stage.contents.hub: only_water}), 1, ANNA)
+    stage.renewal.add(Contents(stage.contents.hub, {stage.contents.hub: only_water}), 1, ANNA)
     assert stage.director.dataflows() == ("water",)
     with pytest.raises(Unknown):
         stage.director.plan("air")

@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import Forbidden
 
+from director import keys
 from director.documents.loading import load
 from director.errors import Moved, Unknown
+from director.iam.links import made
+from director.iam.rights import GRANTS, Rights
 from director.keys import Key
 from director.ledger.file import FileLedger
 from director.provisioning.base import Holding
 from director.retries import Retries
 from director.service import Director
+from tests.director.iam import worlds as policies_in_memory
 from tests.director.worlds import Death, Killed, World, always, mortal
 
 Make = Callable[..., Director]
@@ -94,6 +98,19 @@ def test_its_plan_says_what_goes_back_and_what_goes_away_and_touches_nothing(
     assert world.things == then
 
 
+def test_its_plan_shows_the_rights_it_gives_and_takes_as_well(document: Path, world: World, retries: Retries) -> None:
+    architecture, policies = load(document).architecture, policies_in_memory.World()
+    policies.absent = policies_in_memory.Unmade(made(architecture), world.things)
+    entitled = lambda of: Rights(policies.iam(of.architecture))  # noqa: E731
+    director = Director(load(document), world.provide, retries, workers=1, rights=entitled)
+    director.apply("air")
+    policies.put(keys.topic(architecture.project_id, "readings"))
+    planned = director.rollback_plan("air")
+    assert [change.action for change in planned if change.kind == GRANTS] == ["grant"]
+    report = director.rollback("air", planned.hash)
+    assert [one.result for one in report if one.kind == GRANTS] == ["granted"]
+
+
 def test_the_document_stays_and_the_next_apply_goes_forward_again(
     make: Make, world: World, failed: dict[Any, Any]
 ) -> None:
@@ -117,6 +134,17 @@ def test_what_was_never_applied_whole_has_no_way_back(make: Make) -> None:
         make().rollback_plan("air")
     with pytest.raises(Unknown, match="never applied whole"):
         make().rollback("air")
+
+
+def test_a_document_that_is_none_by_todays_rules_is_no_way_back(document: Path, world: World, retries: Retries) -> None:
+    ledger = FileLedger()
+    director = Director(load(document), world.provide, retries, workers=1, ledger=ledger)
+    director.apply("air")
+    scope = f"{load(document).architecture.project_id}.plant.air"
+    kept = str(ledger.kept(scope)).replace("ack_deadline_seconds", "ack_deadline_hours")
+    ledger.keep(scope, 1, kept)
+    with pytest.raises(Unknown, match=r"no document any more, so nothing goes back to it: .*ack_deadline_hours"):
+        director.rollback_plan("air")
 
 
 def test_what_holds_data_by_now_has_to_be_confirmed_by_name(make: Make, world: World, failed: dict[Any, Any]) -> None:

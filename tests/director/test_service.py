@@ -1,7 +1,9 @@
 """The director as both doors see it."""
 
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from director.documents.loading import Blueprint, load
 from director.errors import Busy, Moved, Unknown
 from director.ledger.file import FileLedger
 from director.provisioning.base import Holding
+from director.readiness import Readiness
 from director.retries import Retries
 from director.service import Director
 
@@ -95,6 +98,28 @@ def test_one_dataflow_is_applied_by_one_at_a_time(director: Director, world: Any
     first.join(10)
     assert director.verify("air") == ()
     director.apply("air")
+
+
+@pytest.mark.parametrize("addresses", [{}, {"idle": "https://idle.example.com"}])
+def test_after_an_apply_no_service_hears_of_what_was_before(
+    director: Director, blueprint: Blueprint, world: Any, addresses: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Readiness.__init__, "__defaults__", (3600.0, time.monotonic))
+    director.renew(blueprint)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def strike(call: str, key: tuple[str, str], when: str) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    world.strike = strike
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(director.missing, "air", "bridge") for _ in range(8)]
+        assert begun.wait(10)
+        go_on.set()
+        assert all(one.result(10) for one in asked)
+    director.apply("air", service_urls=addresses)
+    assert director.missing("air", "bridge") == ()
 
 
 def test_dataflows_know_only_their_own(document: Path, world: Any, retries: Retries) -> None:

@@ -104,15 +104,17 @@ def test_what_cannot_be_kept_is_told_and_keeps_nobody_from_starting(
     assert "cannot be kept for another start" in caplog.text
 
 
-def test_the_options_say_where_and_how_old(tmp_path: Path) -> None:
+def test_the_options_say_where_and_how_old(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
     starting.add_arguments(parser)
     assert starting.ways(parser.parse_args([])) == Ways()
     given = parser.parse_args(["--last_good", str(tmp_path / "l"), "--fallback_config", "f.yaml"])
     assert starting.ways(given).fallback == Path("f.yaml")
     assert starting.ways(given).last_good is not None
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--last_good_hours", "0"])
+    for hours in ("0", "-1", "nan", "8761", "long"):
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--last_good_hours", hours])
+        assert "write more than 0 and at most 8760 hours" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--last_good", "--fallback_config"])

@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import pytest
 import requests
 
 from director.client import DirectorClient, DirectorUnavailable
+from director.operations.file import FileOperations
+from director.operations.store import Kept
 from director.safety.api_keys import hashed, new_key
 from localcloud.cloud import LocalCloud
 from localcloud.faults import Fault
@@ -65,6 +67,13 @@ class DirectorProcess:
     def records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.audit.read_text().splitlines()]
 
+    def kept(self, operation: str) -> Kept:
+        """What another director would find of it."""
+        with closing(FileOperations(self.folder / "operations.db")) as store:
+            found = store.find(operation)
+        assert found is not None
+        return found
+
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.kill()
@@ -93,6 +102,7 @@ def test_a_director_killed_in_an_apply_tells_afterwards_how_far_it_came(
     struck = len(cloud.faults.log)
     operation = begin(director)
     eventually(lambda: len(cloud.faults.log) > struck)
+    eventually(lambda: director.kept(operation).steps)
     director.kill()
     cloud.faults.remove(fault)
     director.start()

@@ -156,6 +156,7 @@ class Answering(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.told.append((self.path, self.headers["X-CloudScheduler-JobName"], body))
         self.send_response(int(self.path.removeprefix("/")))
+        self.send_header("Location", "/204")
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
@@ -183,6 +184,15 @@ def test_a_job_that_is_run_calls_its_address(client: CloudSchedulerClient, paren
     failed = client.run_job(name=bad.name).status
     assert (failed.code, failed.message) == (grpc.StatusCode.UNKNOWN.value[0], "HTTP 503")
     assert heard == [("/204", "nightly", b"go"), ("/503", "failing", b"")]
+
+
+def test_a_redirect_is_not_followed_since_it_may_lead_beyond_this_machine(
+    client: CloudSchedulerClient, parent: str, told: Any
+) -> None:
+    root, heard = told
+    moved = create(client, parent, http_target={"uri": f"{root}/307"})
+    assert client.run_job(name=moved.name).status.message == "HTTP 307"
+    assert [path for path, *_ in heard] == ["/307"]
 
 
 def test_nothing_beyond_this_machine_is_called(client: CloudSchedulerClient, parent: str) -> None:

@@ -44,6 +44,8 @@ class Column(Strict):
     def _fields_of_structs(self) -> Self:
         if (self.type == "STRUCT") != bool(self.fields):
             raise ValueError("a STRUCT, and nothing else, has fields; add them or change the type")
+        if self.fields:
+            _distinct(self.fields)
         return self
 
 
@@ -109,13 +111,18 @@ class Table(Resource):
     def _fields_exist(self) -> Self:
         columns = {column.name: column for column in self.columns}
         field = self.time_partitioning_field
-        if field is not None and (field not in columns or columns[field].type not in ("DATE", "DATETIME", "TIMESTAMP")):
+        if field is not None and (field not in columns or not _partitions(columns[field])):
             raise ValueError(f"time_partitioning_field: {field!r} is no DATE, DATETIME or TIMESTAMP column; name one")
+        if field is not None and columns[field].type == "DATE" and self.time_partitioning_type == "HOUR":
+            advice = "write DAY, MONTH or YEAR, or name another column"
+            raise ValueError(f"time_partitioning_type: a DATE has no hours; {advice}")
         if self.time_partitioning_expiration and not self.partitioned:
             raise ValueError("time_partitioning_expiration: the table is not partitioned; add time_partitioning_field")
         for name in self.clustering_fields:
             if name not in columns or not _clusters(columns[name]):
                 raise ValueError(f"clustering_fields: {name!r} is no column that BigQuery clusters by; name another")
+        if len(set(self.clustering_fields)) < len(self.clustering_fields):
+            raise ValueError("clustering_fields: names a column twice; keep one")
         return self
 
     @model_validator(mode="after")
@@ -141,6 +148,10 @@ class Table(Resource):
         if self.primary_key and len(set(self.primary_key)) < len(self.primary_key):
             raise ValueError("primary_key: names a column twice; keep one")
         return self
+
+
+def _partitions(column: Column) -> bool:
+    return column.mode != "REPEATED" and column.type in ("DATE", "DATETIME", "TIMESTAMP")
 
 
 def _clusters(column: Column) -> bool:

@@ -1,9 +1,9 @@
 """Dataflow in documents: streaming jobs, launched from Flex Templates."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from director.documents.regions import Region
 from director.documents.specs.programs import Program
@@ -68,3 +68,15 @@ class DataflowJob(Program):
     transform_name_mapping: dict[str, str] = Field(default_factory=dict)
     update: Literal["replace", "never"] = "replace"
     on_delete: Literal["drain", "cancel"] = "drain"
+
+    @model_validator(mode="after")
+    def _workers_within_bounds(self) -> Self:
+        if self.max_workers is not None and (self.num_workers or 0) > self.max_workers:
+            raise ValueError("num_workers is above max_workers; swap them")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_of_the_mode(self) -> Self:
+        if self.streaming_mode == "at-least-once" and self.streaming_engine is False:
+            raise ValueError("streaming_mode: at-least-once needs Streaming Engine; remove streaming_engine: false")
+        return self

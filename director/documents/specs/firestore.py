@@ -93,9 +93,15 @@ class Index(Resource):
         return self
 
 
+def _with_a_moment(path: str) -> str:
+    if path == "__name__":
+        raise ValueError("__name__ holds no moment; name a field that does")
+    return path
+
+
 class Ttl(Resource):
     """A TTL policy: documents of a collection group go some time after the moment that `field` holds."""
 
     collection: CollectionName
     database: DatabaseName = DEFAULT_DATABASE
-    field: FieldPath
+    field: Annotated[FieldPath, AfterValidator(_with_a_moment)]

@@ -12,10 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from director.documents.regions import Region
 from director.documents.specs.programs import Arguments, EnvName, EnvValue, Program
 from director.names import CloudRunJobName, CloudRunServiceName, Labels
-from director.strict import Duration, Strict, between
+from director.strict import Duration, Strict, between, written
 
 CPUS = ("1", "2", "4", "6", "8")
 LEAST_MEMORY = {"1": 128, "2": 128, "4": 2048, "6": 4096, "8": 4096}  # MiB
+LEAST_OF_GEN2 = 512  # MiB
 MOST_MEMORY = {"1": 4096, "2": 8192, "4": 16_384, "6": 24_576, "8": 32_768}  # MiB
 
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
@@ -60,6 +61,12 @@ def _memory(text: str) -> str:
     return text
 
 
+def _seconds(value: timedelta) -> timedelta:
+    if value.microseconds:
+        raise ValueError("Cloud Run counts whole seconds; round it")
+    return value
+
+
 def _secret(text: str) -> str:
     if not _SECRET.fullmatch(text):
         raise ValueError("is no name of a secret (not shown); write projects/PROJECT/secrets/SECRET[/versions/VERSION]")
@@ -70,6 +77,7 @@ Image = Annotated[str, Field(max_length=512), AfterValidator(_image)]
 Cpu = Annotated[str, BeforeValidator(_whole), AfterValidator(_cpu), WithJsonSchema({"enum": [*map(int, CPUS), *CPUS]})]
 Memory = Annotated[str, AfterValidator(_memory)]
 SecretName = Annotated[str, AfterValidator(_secret)]
+Seconds = Annotated[Duration, AfterValidator(_seconds)]
 
 
 class Vpc(Strict):
@@ -91,18 +99,15 @@ class Probe(Strict):
 
     path: Annotated[str, Field(pattern=r"^/\S*$", max_length=1024)]
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    initial_delay: Annotated[Duration, between("0s", "1h")] = timedelta(0)
-    period: Annotated[Duration, between("1s", "1h")] = timedelta(seconds=10)
-    timeout: Annotated[Duration, between("1s", "1h")] = timedelta(seconds=1)
+    initial_delay: Annotated[Seconds, between("0s", "1h")] = timedelta(0)
+    period: Annotated[Seconds, between("1s", "1h")] = timedelta(seconds=10)
+    timeout: Annotated[Seconds, between("1s", "1h")] = timedelta(seconds=1)
     failure_threshold: Annotated[int, Field(ge=1, le=1_000)] = 3
 
     @model_validator(mode="after")
     def _answers_in_time(self) -> Self:
         if self.timeout > self.period:
             raise ValueError("timeout is above period; make it shorter")
-        for name in ("initial_delay", "period", "timeout"):
-            if getattr(self, name).microseconds:
-                raise ValueError(f"{name}: Cloud Run counts whole seconds; round it")
         return self
 
 
@@ -137,8 +142,8 @@ class Container(Program):
         if not LEAST_MEMORY[self.cpu] <= given <= MOST_MEMORY[self.cpu]:
             least, most = LEAST_MEMORY[self.cpu], MOST_MEMORY[self.cpu]
             raise ValueError(f"memory: with {self.cpu} CPUs from {least}Mi to {most}Mi is allowed, not {self.memory}")
-        if self.execution_environment == "gen2" and given < 512:
-            raise ValueError(f"memory: gen2 needs at least 512Mi, not {self.memory}")
+        if self.execution_environment == "gen2" and given < LEAST_OF_GEN2:
+            raise ValueError(f"memory: gen2 needs at least {LEAST_OF_GEN2}Mi, not {self.memory}")
         return self
 
 
@@ -156,7 +161,7 @@ class CloudRunService(Container):
     min_instances: Annotated[int, Field(ge=0, le=1_000)] | None = None
     max_instances: Annotated[int, Field(ge=1, le=1_000)] | None = None
     concurrency: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    timeout: Annotated[Duration, between("1s", "1h")] | None = None
+    timeout: Annotated[Seconds, between("1s", "1h")] | None = None
     cpu_always_allocated: bool | None = None
     ingress: Literal["internal", "internal-and-cloud-load-balancing", "all"] = "internal"
     startup_probe: Probe | None = None
@@ -173,14 +178,28 @@ class CloudRunService(Container):
         probe = self.startup_probe
         if probe and max(probe.initial_delay, probe.period) > timedelta(seconds=240):
             raise ValueError("startup_probe: initial_delay and period are at most 240s")
+        if probe and probe.failure_threshold * probe.period > timedelta(seconds=240):
+            given = written(probe.failure_threshold * probe.period)
+            raise ValueError(f"startup_probe: failure_threshold times period gives 240s at most to start, not {given}")
         return self
 
 
 class CloudRunJob(Container):
-    """A Cloud Run job. The director makes it; when it runs is up to others, such as a scheduler job."""
+    """A Cloud Run job. The director makes it; when it runs is up to others, such as a scheduler job.
+
+    Jobs run in the second generation of execution environments, whatever is said.
+    """
 
     name: CloudRunJobName
     tasks: Annotated[int, Field(ge=1, le=10_000)] = 1
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
     max_retries: Annotated[int, Field(ge=0, le=10)] = 3
-    timeout: Annotated[Duration, between("1s", "7d")] = timedelta(minutes=10)
+    timeout: Annotated[Seconds, between("1s", "7d")] = timedelta(minutes=10)
+
+    @model_validator(mode="after")
+    def _second_generation(self) -> Self:
+        if self.execution_environment == "gen1":
+            raise ValueError("execution_environment: jobs have gen2 alone; remove it")
+        if mebibytes(self.memory) < LEAST_OF_GEN2:
+            raise ValueError(f"memory: jobs run in gen2; gen2 needs at least {LEAST_OF_GEN2}Mi, not {self.memory}")
+        return self

@@ -47,7 +47,7 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
             raise ValueError("Authorization is no header to write down; name the service_account to call as")
         if set_by_google(name):
             raise ValueError(f"{name!r} is set by Cloud Scheduler itself; remove it")
-        if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum() or "\n" in value:
+        if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum() or not value.isprintable():
             raise ValueError(f"{name[:40]!r} is no HTTP header on one line; correct it")
     if len(lower) < len(headers):
         raise ValueError("names a header twice (HTTP ignores case); keep one")

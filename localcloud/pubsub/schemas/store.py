@@ -24,6 +24,10 @@ MOST_REVISIONS = 20
 Attributes = Mapping[str, str]
 
 
+class Lifetime:
+    """Of one schema, from its making to its end, whatever others had its name before."""
+
+
 class Schemas:
     """By name, each with its revisions, the newest last. `stored` are those of the journal."""
 
@@ -31,6 +35,7 @@ class Schemas:
         self._clock = clock
         self._ledger = ledger
         self._revisions = {name: list(revisions) for name, revisions in stored.items()}
+        self._lifetimes = {name: Lifetime() for name in stored}
         self._parsed: dict[str, Avro] = {}  # by definition
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
@@ -41,6 +46,7 @@ class Schemas:
         self.definition(wanted)
         if name in self._revisions:
             raise names.existing(name)
+        self._lifetimes[name] = Lifetime()
         return self._kept(name, [self._revision(name, wanted)])
 
     def of_project(self, project: str) -> Mapping[str, Any]:
@@ -58,6 +64,14 @@ class Schemas:
         if name not in self._revisions:
             raise names.missing(name)
         return self._revisions[name]
+
+    def has(self, name: str) -> bool:
+        return name in self._revisions
+
+    def lifetime(self, name: str) -> Lifetime:
+        """Raises NOT_FOUND."""
+        self.revisions(name)
+        return self._lifetimes[name]
 
     def commit(self, name: str, wanted: Any) -> Any:
         revisions = self.revisions(name)
@@ -83,7 +97,7 @@ class Schemas:
     def delete(self, name: str) -> None:
         self.revisions(name)
         self._ledger.keep(records.schema_deleted, name)
-        del self._revisions[name]
+        del self._revisions[name], self._lifetimes[name]
 
     def definition(self, wanted: Any) -> Avro:
         """Raises INVALID_ARGUMENT for one that is none, UNIMPLEMENTED for protocol buffers: there is no parser here."""

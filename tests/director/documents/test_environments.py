@@ -36,7 +36,7 @@ resources:
     - {name: rows, dataset: one, schema: [{name: a, type: STRING}]}
     - {name: rows, dataset: two, schema: [{name: a, type: STRING}], deletion_policy: ABANDON}
   bigquery_views:
-    - {name: halls, dataset: one, query: "SELECT a FROM `${project_id}.one.rows`"}
+    - {name: halls, dataset: one, teardown_protection: true, query: "SELECT a FROM `${project_id}.one.rows`"}
   gcs_buckets:
     - name: plant-archive
       lifecycle_rules: [{action: {type: Delete}, condition: {age_in_days: 9}}]
@@ -175,6 +175,14 @@ PLACED = "deployment_environments.production"
             ),
             f"102: {PLACED}.dataflows.air.resources.topics[0].producers[0].lookup.key: config of 'bridge': broker is ",
         ),
+        (
+            FLOW.format("{resources: {topics: [{name: other, labels: {a: b}}, {name: other, labels: {a: c}}]}}"),
+            f"82: {PLACED}.dataflows.air.resources.topics[1].name: 'other' is changed here already; make one of both",
+        ),
+        (
+            FLOW.format("{resources: {firestore_ttls: [{collection: a, field: b}]}}"),
+            f"35: {PLACED}.dataflows.air.resources.firestore_ttls: no firestore_ttls here to change, and an",
+        ),
         ("[1]", f"5: {PLACED}: is a list; write a mapping of keys to values"),
     ],
 )
@@ -182,6 +190,21 @@ def test_what_is_wrong_is_told_where_the_environment_says_it(environment: str, e
     found = [one for one in problems(environment) if not one.endswith("write a mapping of what is different there")]
     assert len(found) == 1
     assert found[0].startswith(HERE + expected)
+
+
+@pytest.mark.parametrize(
+    ("flow", "expected"),
+    [
+        ("{services: {bridge: {service_account: bridge-sa}}}", "no service 'bridge' here to change"),
+        ("{resources: {topics: [{name: readings, message_retention_duration: 1d}]}}", "no thing 'readings' here"),
+    ],
+)
+def test_nothing_is_added_to_a_dataflow_that_has_none_of_it(flow: str, expected: str) -> None:
+    more = texts(f"dataflows: {{air: {flow}}}", **{"air.yaml": "description: nothing yet\n"})
+    with pytest.raises(DocumentError) as caught:
+        load_texts(more, "hub.yaml", "production")
+    (problem,) = caught.value.problems
+    assert expected in problem.message
 
 
 def test_what_the_base_has_wrong_is_told_once_and_in_its_own_file() -> None:
@@ -221,6 +244,10 @@ def test_a_query_that_reads_from_the_project_of_the_base_is_told() -> None:
         (
             FLOW.format("{resources: {bigquery_tables: [{name: rows, dataset: two, deletion_policy: DELETE}]}}"),
             "deletion_policy",
+        ),
+        (
+            FLOW.format("{resources: {bigquery_views: [{name: halls, dataset: two, teardown_protection: false}]}}"),
+            "teardown_protection",
         ),
     ],
 )

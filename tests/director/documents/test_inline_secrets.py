@@ -1,5 +1,6 @@
 """Secrets are found by name and by look, and little else is taken for one."""
 
+import time
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from director.documents.inline_secrets import inline_secrets
         {"tokens": {"a": "x", "token": "y"}},
         {"note": "-----BEGIN RSA PRIVATE KEY-----\nMII"},
         {"url": "mqtt://user:pass@host:1883"},
+        {"url": "MQTTS://user:pass@host:1883"},
         {"x": ["AIza" + "a" * 35]},
         {"x": "ghp_" + "a1" * 18},
         {"x": "AKIA" + "ABCDEFGH12345678"},
@@ -55,3 +57,10 @@ def test_what_is_no_secret_is_left_alone(data: Any) -> None:
 
 def test_a_secret_is_told_with_its_place() -> None:
     assert list(inline_secrets({"a": [{"b": 1}, {"token": "t"}]})) == [(("a", 1, "token"), "t")]
+
+
+@pytest.mark.parametrize("text", ["a" * 1_000_000, "a://" * 250_000, "://a:" * 200_000, "eyJaaaaaaaa" * 90_000])
+def test_the_largest_text_is_looked_through_at_once(text: str) -> None:
+    begun = time.process_time()
+    assert not list(inline_secrets({"note": text}))
+    assert time.process_time() - begun < 5

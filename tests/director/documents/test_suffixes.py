@@ -1,10 +1,12 @@
 """A suffix renames every resource and every reference to one, and nothing else."""
 
 import re
+from textwrap import dedent, indent
 from typing import Any
 
 import pytest
 
+from director import keys
 from director.documents.kinds import kinds
 from director.documents.loading import load_texts
 from director.documents.suffixes import REFERENCES, unsuffixed
@@ -42,7 +44,8 @@ dataflows:
       subscriptions:
         - name: readings-rows
           topic: readings
-          filter: 'NOT hasPrefix(attributes."a", "readings/") OR attributes."a" = "readings/readings-rows"'
+          filter: 'NOT hasPrefix(attributes."retry.to", "readings/")
+            OR attributes."retry.to" = "readings/readings-rows"'
           dead_letter_policy: {topic: dead, max_delivery_attempts: 5}
           bigquery: {table: telemetry.rows}
         - name: readings-files
@@ -137,7 +140,8 @@ def test_references_follow(air: Any) -> None:
 
 def test_text_that_names_resources_follows_where_it_is_ours(air: Any) -> None:
     assert air.resources.subscriptions[0].filter == (
-        'NOT hasPrefix(attributes."a", "readings-test/") OR attributes."a" = "readings-test/readings-rows-test"'
+        'NOT hasPrefix(attributes."retry.to", "readings-test/") '
+        'OR attributes."retry.to" = "readings-test/readings-rows-test"'
     )
     assert air.resources.bigquery_views[1].query == ("SELECT telemetry FROM `p.telemetry_test.rows`, telemetry.y")
 
@@ -190,8 +194,94 @@ def test_every_kind_that_is_referred_to_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "suffix", "expected"),
-    [("a-test", "test", "a"), ("a_test", "test", "a"), ("a-test", None, "a-test"), ("a", "test", "a")],
+    ("kind", "name", "suffix", "expected"),
+    [
+        (keys.TOPICS, "a-test", "test", "a"),
+        (keys.TOPICS, "a_test-test", "test", "a_test"),
+        (keys.TOPICS, "a-test", None, "a-test"),
+        (keys.TOPICS, "a", "test", "a"),
+        (keys.DATASETS, "a_test", "test", "a"),
+        (keys.TABLES, "a_test", "test", "a_test"),
+        (keys.VIEWS, "a-test", "test", "a-test"),
+    ],
 )
-def test_a_name_without_its_suffix_is_the_one_in_the_document(name: str, suffix: str | None, expected: str) -> None:
-    assert unsuffixed(name, suffix) == expected
+def test_a_name_without_its_suffix_is_the_one_in_the_document(
+    kind: str, name: str, suffix: str | None, expected: str
+) -> None:
+    assert unsuffixed(name, suffix, kind) == expected
+
+
+PLAIN = """\
+name: plant
+name_suffix: test
+project_id: plant-project
+region: europe-west1
+location: EU
+"""
+
+
+def of_flow(resources: str) -> Any:
+    text = f"{PLAIN}dataflows:\n  air:\n    services: {{bridge: {{service_account: bridge-sa}}}}\n    resources:\n"
+    return load_texts({"hub.yaml": text + indent(dedent(resources), " " * 6)}, "hub.yaml")
+
+
+def test_variables_are_called_the_same_also_where_a_name_ends_like_the_suffix() -> None:
+    blueprint = of_flow("""
+        topics:
+          - {name: data_test, message_retention_duration: 1d, producers: [{name: bridge, lookup: {method: env}}]}
+        bigquery_datasets: [{name: telemetry}]
+        bigquery_tables:
+          - name: events_test
+            dataset: telemetry
+            schema: [{name: a, type: STRING}]
+            producers: [{name: bridge, lookup: {method: env}}]
+    """)
+    told = blueprint.configurations["air", "bridge"].environment
+    assert told["DATA_TEST_TOPIC_ID"] == "projects/plant-project/topics/data_test-test"
+    assert told["EVENTS_TEST_WRITE_TABLE"] == "plant-project.telemetry_test.events_test"
+
+
+def test_a_filter_that_only_reads_like_an_address_stays() -> None:
+    written = 'attributes.path = "readings/raw"'
+    resources = f"""
+        topics: [{{name: readings}}]
+        subscriptions: [{{name: all, topic: readings, filter: '{written}'}}]
+    """
+    assert of_flow(resources).architecture.dataflows["air"].resources.subscriptions[0].filter == written
+
+
+def test_datasets_whose_names_begin_alike_are_renamed_once() -> None:
+    blueprint = of_flow("""
+        bigquery_datasets: [{name: telemetry}, {name: telemetry_test}]
+        bigquery_tables:
+          - {name: rows, dataset: telemetry, schema: [{name: a, type: STRING}]}
+          - {name: rows, dataset: telemetry_test, schema: [{name: a, type: STRING}]}
+        bigquery_views:
+          - {name: both, dataset: telemetry, query: SELECT * FROM telemetry.rows JOIN telemetry_test.rows USING (a)}
+    """)
+    (view,) = blueprint.architecture.dataflows["air"].resources.bigquery_views
+    assert view.query == "SELECT * FROM telemetry_test.rows JOIN telemetry_test_test.rows USING (a)"
+
+
+def test_conditions_of_alerts_are_in_a_language_of_their_own() -> None:
+    query = 'rows{table="telemetry.rows"} > 1'
+    blueprint = of_flow(f"""
+        bigquery_datasets: [{{name: telemetry}}]
+        bigquery_tables: [{{name: rows, dataset: telemetry, schema: [{{name: a, type: STRING}}]}}]
+        alert_policies: [{{name: many, conditions: [{{name: many, promql: {{query: '{query}'}}}}]}}]
+    """)
+    (policy,) = blueprint.architecture.dataflows["air"].resources.alert_policies
+    assert policy.conditions[0].promql is not None
+    assert policy.conditions[0].promql.query == query
+
+
+@pytest.mark.parametrize("name", ["metadata", "config", "parameters", "labels"])
+def test_what_dataflows_and_services_are_called_changes_nothing(name: str) -> None:
+    text = f"""{PLAIN}dataflows:
+  {name}:
+    services: {{{name}: {{service_account: bridge-sa}}}}
+    resources: {{topics: [{{name: readings, message_retention_duration: 1d}}]}}
+"""
+    flow = load_texts({"hub.yaml": text}, "hub.yaml").architecture.dataflows[name]
+    assert flow.resources.topics[0].name == "readings-test"
+    assert flow.services[name].service_account == "bridge-sa-test"

@@ -142,3 +142,18 @@ def test_numbers_that_cannot_be_are_refused(run: Run, words: tuple[str, ...]) ->
     with pytest.raises(SystemExit) as caught:
         run(*words)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--messages-per-second", "many"), "--messages-per-second: a number of messages, such as 100 or 0.5"),
+        (("--bytes", "1.5"), "--bytes: a number of bytes up to 10,000,000, which Pub/Sub takes"),
+    ],
+)
+def test_what_is_no_number_is_told_with_what_would_be_one(
+    run: Run, capsys: pytest.CaptureFixture[str], words: tuple[str, str], told: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run(*words)
+    assert told in capsys.readouterr().err

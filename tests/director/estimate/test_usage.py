@@ -72,6 +72,28 @@ def test_names_go_without_the_suffix_of_the_environment(tmp_path: Path) -> None:
     assert said.topics == {"readings-test": TopicUse(share=2.0)}
 
 
+def test_a_table_that_only_ends_like_the_suffix_is_no_other_one(tmp_path: Path) -> None:
+    hub = HEAD.replace("location: europe-west1\n", "location: europe-west1\nname_suffix: test\n")
+    tables = """\
+      bigquery_datasets: [{name: warm}]
+      bigquery_tables:
+        - {name: rows, dataset: warm, schema: [{name: a, type: STRING}]}
+        - {name: rows_test, dataset: warm, schema: [{name: a, type: STRING}]}
+"""
+    architecture = load_texts({"hub.yaml": hub + tables}, "hub.yaml").architecture
+    said = read(written(tmp_path, "tables: {rows: {row_bytes: 1}, warm.rows_test: {row_bytes: 2}}"), architecture)
+    assert {name: use.row_bytes for name, use in said.tables.items()} == {"warm_test.rows": 1, "warm_test.rows_test": 2}
+
+
+def test_a_secret_that_another_dataflow_refers_to_is_one(tmp_path: Path) -> None:
+    hub = (
+        f"{HEAD}      secrets: [{{name: mqtt, create: true}}]\n  water: {{resources: {{secrets: [{{name: mqtt}}]}}}}\n"
+    )
+    architecture = load_texts({"hub.yaml": hub}, "hub.yaml").architecture
+    said = read(written(tmp_path, "secrets: {mqtt: {versions: 2}}"), architecture)
+    assert said.secrets["mqtt"].versions == 2
+
+
 def test_what_is_said_on_the_command_line_comes_before_the_defaults_of_the_file(tmp_path: Path) -> None:
     said = read(written(tmp_path, "defaults: {messages_per_second: 1, bytes: 2}"), ARCHITECTURE)
     assert entering(9, None, said).defaults.model_dump() == {"messages_per_second": 9, "bytes": 2}

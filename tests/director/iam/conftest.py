@@ -102,6 +102,7 @@ dataflows:
           message_retention_duration: 1d
           producers: [{{name: pump, lookup: {{key: topic}}}}]
 """
+EVERYTHING = Path(__file__).with_name("everything.yaml")
 Make = Callable[..., Iam]
 
 
@@ -120,6 +121,12 @@ def blueprint(text: str, tmp_path: Path) -> Blueprint:
     file = tmp_path / "architecture.yaml"
     file.write_text(text)
     return load(file)
+
+
+@pytest.fixture
+def everything() -> Blueprint:
+    """A document in which every kind of resource occurs."""
+    return load(EVERYTHING)
 
 
 @pytest.fixture

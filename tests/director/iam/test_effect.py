@@ -25,6 +25,21 @@ def test_there_is_a_permission_to_ask_for_behind_every_role_of_a_service(archite
         assert (permission_of(one) is None) == ("@gcp-sa-" in one.member), one
 
 
+def test_of_every_kind_whatever_was_not_declared_by_hand_can_be_asked(everything: Blueprint) -> None:
+    """But for Dataflow's workers: of them the policy must do."""
+    for one in bindings(everything.architecture, "42"):
+        unasked = "@gcp-sa-" in one.member or one.role == "roles/dataflow.worker"
+        if not any(reason.startswith("declared") for reason in one.reasons):
+            assert (permission_of(one) is None) == unasked, one
+
+
+def test_a_service_on_cloud_run_may_be_called_once_google_says_so(cloud: LocalCloud) -> None:
+    service = keys.cloud_run_service("called-project", "europe-west1", "registry")
+    binding = Binding(*service, "roles/run.invoker", "serviceAccount:bridge-sa@called-project.iam.gserviceaccount.com")
+    cloud.faults.add(Fault("run.routes.invoke", "*/called-project/*", code="PERMISSION_DENIED", calls=1))
+    assert [AsServices().may(binding) for _ in range(2)] == [False, True]
+
+
 PERMISSIONS = {
     keys.TOPICS: "pubsub.topics.publish",
     keys.SUBSCRIPTIONS: "pubsub.subscriptions.consume",

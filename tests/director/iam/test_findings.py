@@ -6,8 +6,8 @@ from director import keys
 from director.iam.bindings import PROJECTS, Binding
 from director.iam.claims import Claim
 from director.iam.findings import Finding, findings
-from director.iam.scope import agent_of
 from director.iam.plan import World, plan
+from director.iam.scope import agent_of
 from director.keys import Key
 
 TOPIC, PROJECT = keys.topic("p", "readings"), (PROJECTS, "p")
@@ -73,3 +73,12 @@ def test_what_is_ours_and_superfluous_is_told_once() -> None:
     [finding] = found(binding("roles/pubsub.editor", BRIDGE), claims=claim)
     assert finding.problem == "superfluous"
     assert finding.why.endswith("apply takes it away")
+
+
+def test_what_is_open_is_told_of_places_on_which_nothing_is_planned_as_well() -> None:
+    service = keys.cloud_run_service("p", "europe-west1", "registry")
+    live = {service: {"bindings": [binding("roles/run.invoker", "allUsers", BRIDGE, "user:anna@example.com")]}}
+    world = World({TOPIC: {"bindings": [binding("roles/pubsub.publisher", BRIDGE)]}, **live}, {})
+    told = findings((), (PUBLISHES,), (PUBLISHES,), world, {service})
+    assert [(one.binding.resource, one.binding.member) for one in told] == [(service, "allUsers"), (service, BRIDGE)]
+    assert findings((), (PUBLISHES,), (PUBLISHES,), world) == ()

@@ -8,9 +8,9 @@ from director.documents.loading import load, load_texts
 from director.documents.model import Architecture
 from director.iam.bindings import ACCOUNTS, PROJECTS, SECRETS, Binding
 from director.iam.doors import Doors
-from director.iam.links import bindings, made, needs_number
-from director.iam.scope import agent_of
+from director.iam.links import bindings, needs_number
 from director.iam.roles import too_broad
+from director.iam.scope import agent_of
 from director.keys import BUCKETS, SUBSCRIPTIONS, TABLES, TOPICS, VIEWS
 from director.provisioning.clients import Clients
 

@@ -4,6 +4,9 @@ import ast
 from pathlib import Path
 
 import director.resources
+from director import keys
+from director.documents.access import WITH_POLICIES
+from director.documents.loading import Blueprint
 from director.documents.model import Architecture
 from director.iam.bindings import PROJECTS
 from director.iam.links import bindings
@@ -34,8 +37,49 @@ def test_the_projects_policy_is_a_role_apart_so_that_a_condition_can_limit_it() 
     assert "resourcemanager.projects.setIamPolicy" in GRANTING.permissions
 
 
-def test_the_condition_allows_every_role_that_a_plan_has_on_a_project(architecture: Architecture) -> None:
-    project = architecture.project_id
-    planned = {one.role for one in bindings(architecture, "42") if one.kind == PROJECTS}
-    assert planned == set(given_on_projects(project))
-    assert all(f"'{role}'" in granting_condition(project) for role in planned)
+def test_the_condition_allows_the_roles_that_plans_have_on_a_project_and_no_others(
+    architecture: Architecture, everything: Blueprint
+) -> None:
+    planned = {
+        (of.project_id, one.role)
+        for of in (architecture, everything.architecture)
+        for one in bindings(of, "42")
+        if one.kind == PROJECTS
+    }
+    projects = architecture.project_id, everything.architecture.project_id
+    assert {role.rpartition("/")[2] for _, role in planned} == {
+        role.rpartition("/")[2] for role in given_on_projects(projects[0])
+    }
+    for project, role in planned:
+        assert f"'{role}'" in granting_condition(project)
+
+
+def test_whatever_is_made_to_work_as_an_account_is_made_by_somebody_who_may_act_as_it() -> None:
+    attaching = {call for call, permissions in CALLS.items() if "iam.serviceAccounts.actAs" in permissions}
+    assert attaching == {
+        "cloud_run_jobs.create_job",
+        "cloud_run_jobs.update_job",
+        "cloud_run_services.create_service",
+        "dataflow_jobs.launch_flex_template",
+        "rollouts.update_service",
+        "scheduler_jobs.create_job",
+        "scheduler_jobs.update_job",
+        "subscriptions.create_subscription",
+        "subscriptions.update_subscription",
+    }
+
+
+def test_the_director_may_read_and_write_the_policies_of_every_kind_that_has_some() -> None:
+    services = {
+        keys.SCHEMAS: "pubsub.schemas", keys.TOPICS: "pubsub.topics", keys.SUBSCRIPTIONS: "pubsub.subscriptions",
+        keys.TABLES: "bigquery.tables", keys.VIEWS: "bigquery.tables", keys.BUCKETS: "storage.buckets",
+        keys.SECRETS: "secretmanager.secrets", keys.SERVICE_ACCOUNTS: "iam.serviceAccounts",
+        keys.CLOUD_RUN_SERVICES: "run.services", keys.CLOUD_RUN_JOBS: "run.jobs",
+    }  # fmt: skip
+    assert set(services) == WITH_POLICIES
+    for kind in services.values():
+        assert {f"{kind}.getIamPolicy", f"{kind}.setIamPolicy"} <= set(DIRECTOR.permissions)
+
+
+def test_nobody_may_make_keys_of_accounts() -> None:
+    assert not [each for role in CUSTOM_ROLES for each in role.permissions if "serviceAccountKeys" in each]

@@ -52,6 +52,12 @@ def test_a_secret_that_is_not_there_is_for_people_to_create() -> None:
     assert change.why.endswith("create it first")
 
 
+def test_a_secret_or_an_account_that_the_document_makes_comes_with_the_dataflow() -> None:
+    for resource in (keys.secret("p", "mqtt"), keys.service_account("p", "pusher-sa")):
+        [change] = plan([Binding(*resource, *GRANT)], World({resource: None}, {}, frozenset({resource})), "plant")
+        assert (change.action, change.why.endswith("apply the dataflow first")) == ("wait", True)
+
+
 def test_what_nobody_wants_and_nobody_claimed_is_no_concern_of_the_plan() -> None:
     assert planned(False, True, None) == []
 

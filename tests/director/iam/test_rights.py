@@ -7,8 +7,9 @@ from google.api_core.exceptions import Forbidden
 
 from director import keys
 from director.documents.loading import Blueprint, load_texts
-from director.iam.scope import agent_of
+from director.iam.links import made
 from director.iam.rights import GRANTS, Rights
+from director.iam.scope import agent_of
 from director.keys import Key
 from director.ledger.file import FileLedger
 from director.retries import Retries
@@ -28,23 +29,13 @@ def policies() -> worlds.World:
 def make(blueprint: Blueprint, world: World, policies: worlds.World, retries: Retries) -> Make:
     """Directors that share one world, one journal and one set of policies; a policy is there with its resource."""
     ledger = FileLedger()
-    policies.absent = Unmade(world)  # type: ignore[assignment]
+    policies.absent = worlds.Unmade(made(blueprint.architecture), world.things)
 
-    def made() -> Director:
+    def opened() -> Director:
         entitled = lambda of: Rights(policies.iam(of.architecture))  # noqa: E731
         return Director(blueprint, world.provide, retries, workers=1, ledger=ledger, rights=entitled)
 
-    return made
-
-
-class Unmade:
-    """Resources of the world that are not there; what is not of its kinds always is."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def __contains__(self, key: Key) -> bool:
-        return key[0] in worlds.KINDS[:5] and key not in self._world.things
+    return opened
 
 
 def granted(policies: worlds.World) -> set[tuple[Key, str]]:

@@ -3,7 +3,7 @@
 import copy
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from typing import Any
 
 from google.api_core.exceptions import Conflict, NotFound
@@ -31,7 +31,7 @@ class World:
     def __init__(self) -> None:
         self.policies: dict[Key, Policy] = {}
         self.claimed: dict[Key, Claimed] = {}
-        self.absent: set[Key] = set()
+        self.absent: Container[Key] = ()
         self.strike: Callable[[str, Key, str], None] = lambda effect, resource, when: None
         self.etags = itertools.count(1)
         self.writes: list[Key] = []
@@ -48,6 +48,17 @@ class World:
 
     def put(self, resource: Key, *bindings: Mapping[str, Any]) -> None:
         self.policies[resource] = {"bindings": list(bindings), "etag": str(next(self.etags))}
+
+
+class Unmade:
+    """Of these resources, those that are not made yet: what is not among them is always there."""
+
+    def __init__(self, resources: Collection[Key], things: Mapping[Key, Any]) -> None:
+        self._resources = resources
+        self._things = things
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._resources and key not in self._things
 
 
 class MemoryDoor:

@@ -1,8 +1,10 @@
 """What both ledgers promise: one holder, tokens that only rise, and no write with a lower one."""
 
 import random
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from director.errors import Busy, Rejected, Superseded, Unavailable
+from director.ledger import file
 from director.ledger.file import FileLedger
 from director.ledger.firestore import FirestoreLedger
 from director.ledger.ledger import Entry, Ledger, Record, written_at
@@ -183,6 +186,20 @@ def test_a_file_that_is_none_of_ours_is_told(tmp_path: Path) -> None:
         FileLedger(tmp_path / "journal")
     with pytest.raises(Unavailable, match="unable to open"):
         FileLedger(tmp_path / "absent" / "journal")
+
+
+def test_a_write_that_another_s_reading_kept_out_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "PATIENCE", 0.05)
+    ledger = FileLedger(tmp_path / "journal")
+    with closing(ledger), closing(sqlite3.connect(tmp_path / "journal", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM leases").fetchall()
+        with pytest.raises(Unavailable, match="database is locked"):
+            ledger.take(SCOPE, "me", 30)
+        reader.execute("COMMIT")
+        assert ledger.take(SCOPE, "me", 30).token == 1
 
 
 def test_what_was_applied_is_kept_until_something_else_was(open_ledger: Callable[[], Ledger]) -> None:

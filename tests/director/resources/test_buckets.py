@@ -175,7 +175,7 @@ def test_what_is_locked_only_grows(buckets: Buckets, bucket: Wanted[Any]) -> Non
     buckets.create(keeping(2, locked=True))
     for goal, told in (
         (keeping(2, locked=False), "for ever; write locked: true"),
-        (keeping(1, locked=True), "only grows"),
+        (keeping(1, locked=True), "only grows; write 2d or more"),
     ):
         todo = change(goal, buckets.observe(goal))
         assert todo.action == "refuse"

@@ -9,6 +9,7 @@ import pytest
 from google.api_core.exceptions import Conflict
 from google.cloud.run_v2 import ServicesClient
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+from google.cloud.run_v2.types import TrafficTargetAllocationType
 
 from director.documents.loading import Blueprint
 from director.keys import CLOUD_RUN_SERVICES
@@ -370,3 +371,35 @@ def test_the_loop_reports_a_failed_rollout_as_a_failure_and_does_not_repeat_it(
         assert [decision.fault_id for decision in cloud.faults.log].count(number) == 1
         cloud.faults.remove(number)
         assert [outcome.result for outcome in loop.apply(wanted(found, "air"))] == ["updated"]
+
+
+def test_traffic_is_pinned_although_the_last_ready_revision_has_an_address_of_its_own(
+    services: CloudRunServices, client: ServicesClient, cloud: LocalCloud, tmp_path: Path
+) -> None:
+    one = service(tmp_path)
+    services.create(one)
+    live = client.get_service(name=one.full_name)
+    good = live.latest_ready_revision.rpartition("/")[2]
+    by_name = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+    live.traffic = [*live.traffic, {"type_": by_name, "revision": good, "tag": "stable"}]
+    client.update_service(service=live).result(timeout=10)
+    cloud.faults.add(Fault(method="run.revisions.ready", marker="BROKEN", message="It crashed."))
+    with pytest.raises(OperationFailed, match=rf"its traffic is pinned to {good}"):
+        applied(services, again(one, env={"BROKEN": "1"}))
+    assert [target.tag for target in client.get_service(name=one.full_name).traffic] == ["", "stable"]
+
+
+@pytest.mark.parametrize("said", [{"subnetwork": "edge"}, {"network": "plant"}])
+def test_the_network_that_cloud_run_finds_by_itself_is_no_drift(
+    services: CloudRunServices, client: ServicesClient, tmp_path: Path, said: dict[str, str]
+) -> None:
+    one = service(tmp_path, vpc=said)
+    services.create(one)
+    live = client.get_service(name=one.full_name)
+    live.template.vpc_access.network_interfaces[0] = {"network": "plant", "subnetwork": "edge"}
+    client.update_service(service=live).result(timeout=10)
+    assert change(one, services.observe(one)).action == "none"
+    for another in (dict.fromkeys(said, "other"), {**said, "egress": "all-traffic"}):
+        other = service(tmp_path, vpc=another)
+        drifted = change(replace(one, state=replace(one.state, vpc=other.state.vpc)), services.observe(one))
+        assert drifted.fields == {"vpc"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from google.api_core.exceptions import AlreadyExists, NotFound
+from google.api_core.exceptions import AlreadyExists, NotFound, ServiceUnavailable
 
 from director import keys
 from director.documents.loading import Blueprint
@@ -15,6 +15,7 @@ from director.invalidation import Invalidations
 from director.provisioning.base import Wanted
 from director.provisioning.clients import Clients
 from director.provisioning.plan import change
+from director.resources import firestore_collections
 from director.resources.catalogue import providers, wanted
 from director.resources.firestore_collections import BATCH, Collections, State
 from localcloud.cloud import LocalCloud
@@ -150,3 +151,24 @@ def test_a_database_that_is_not_there_is_waited_for_where_the_dataflow_makes_it(
         else:
             with pytest.raises(NotFound, match="no such database"):
                 provider.observe(one)
+
+
+def test_confirmed_data_is_deleted_however_long_it_takes(
+    collections: Collections, collection: Wanted[Any], clients: Clients, cloud: LocalCloud, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(firestore_collections, "CALL_TIMEOUT", 1.0)
+    many = clients.firestore.collection("devices")
+    for number in range(8):
+        many.document(f"d-{number}").set({"padding": "x" * 200_000})  # more than a stream sends ahead
+    cloud.faults.add(Fault(method="firestore.Commit", action="delay", seconds=0.2))
+    collections.delete(collection, data=True)
+    assert not contents(clients)
+
+
+def test_an_answer_that_breaks_off_midway_is_googles_error(
+    collections: Collections, collection: Wanted[Any], cloud: LocalCloud
+) -> None:
+    collections.create(collection)
+    cloud.faults.add(Fault(method="firestore.RunQuery", when="after", code="UNAVAILABLE"))
+    with pytest.raises(ServiceUnavailable):
+        collections.holding(collection, frozenset())

@@ -12,7 +12,7 @@ from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrp
 
 from director import keys
 from director.documents.loading import Blueprint, load
-from director.provisioning.base import Provider, Surveyor, Wanted
+from director.provisioning.base import Observed, Provider, Surveyor, Wanted
 from director.provisioning.clients import Clients
 from director.provisioning.plan import change, layers
 from director.provisioning.provisioner import Provisioner
@@ -76,6 +76,11 @@ def test_another_definition_is_another_revision_and_another_layout_is_none(
     assert todo.reasons == ("definition: commit another revision",)
     schemas.update(goal, observed, todo.fields)  # type: ignore[arg-type]
     assert change(goal, schemas.observe(goal)).action == "none"
+
+
+def test_what_only_python_takes_for_the_same_is_another_definition(schema: Wanted[State]) -> None:
+    off, zero = (replace(schema, state=State("avro", SECOND.replace("0", default))) for default in ("false", "0"))
+    assert change(off, Observed(zero.state, None)).action == "update"
 
 
 def test_a_revision_that_others_could_not_read_is_google_s_to_refuse(

@@ -297,3 +297,14 @@ def test_no_value_is_ever_asked_for(
     loop = Provisioner(providers(clients, document), retries)
     loop.apply(wanted(document, "air"))
     assert len(cloud.faults.log) == calls
+
+
+def test_a_lifetime_need_not_be_of_whole_minutes(tmp_path: Path, secrets: Secrets) -> None:
+    found = blueprint(tmp_path, secrets=[{"name": "odd", "create": True, "ttl": "1h30s"}])
+    odd = named(found, "odd")
+    secrets.create(odd)
+    assert reasons(secrets, odd) == ("none", ())
+    longer = replace(odd, state=replace(odd.state, ttl=timedelta(hours=1, seconds=31)))
+    assert reasons(secrets, longer)[0] == "none"  # Secret Manager keeps a moment, which comes a little after asking
+    longer = replace(odd, state=replace(odd.state, ttl=timedelta(hours=1, minutes=2)))
+    assert reasons(secrets, longer)[0] == "update"

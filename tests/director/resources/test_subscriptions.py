@@ -308,3 +308,13 @@ def test_an_update_names_what_it_changes_so_that_transforms_and_all_else_stay(pl
     observed = subscriptions.observe(goal)
     subscriptions.update(goal, observed, change(goal, observed).fields)  # type: ignore[arg-type]
     assert client.mask == ["ack_deadline_seconds"]
+
+
+def test_a_detached_one_has_nothing_to_lose(
+    subscriptions: Subscriptions, plain: Wanted[State], clients: Clients
+) -> None:
+    subscriptions.create(plain)
+    clients.publisher.detach_subscription(request={"subscription": plain.full_name})
+    assert subscriptions.holding(plain, frozenset()) is None
+    subscriptions.delete(plain)
+    assert subscriptions.observe(plain) is None

@@ -108,6 +108,13 @@ def test_what_does_not_load_is_refused_with_every_problem_at_its_place(door: Doo
     assert odd.status_code in (400, 422)
 
 
+def test_a_hub_that_is_not_among_the_files_is_refused(door: Door) -> None:
+    answer = post(door, {**document(door), "hub": "another.yaml"}, '"1"')
+    assert (answer.status_code, answer.json["code"]) == (422, "unusable")
+    assert answer.json["problems"][0]["pointer"] == "/files/another.yaml"
+    assert "its text is not here" in answer.json["problems"][0]["message"]
+
+
 def test_an_import_may_be_larger_than_other_bodies(door: Door) -> None:
     seeds = "".join(f"device-{number:05}: {{name: sensor}}\n" for number in range(25_000))
     body = document(door)

@@ -54,6 +54,24 @@ def test_an_inline_secret_is_refused_and_nowhere_repeated(store: FileVersions, c
     assert store.current() is None
 
 
+def test_a_file_that_nothing_leads_to_is_refused_for_nobody_would_check_it(
+    store: FileVersions, contents: Contents
+) -> None:
+    stray = Contents(contents.hub, {**contents.texts, "notes.yaml": "password: canary-1f"})
+    with pytest.raises(DocumentError, match="nothing leads to this file") as caught:
+        changes.add(store, stray, None, ANNA)
+    assert [problem.file for problem in caught.value.problems] == ["notes.yaml"]
+    assert store.current() is None
+
+
+def test_an_old_version_with_such_a_file_can_be_brought_back(
+    store: FileVersions, contents: Contents, changed: Change
+) -> None:
+    store.add(Contents(contents.hub, {**contents.texts, "notes.yaml": "{}"}), 0, ANNA)
+    changes.add(store, changed("Readings of", "News of"), 1, ANNA)
+    assert changes.roll_back(store, 1, 2, Added("anna", restores=1))[0].number == 3
+
+
 def test_a_store_is_of_one_architecture_in_one_project(
     store: FileVersions, contents: Contents, changed: Change
 ) -> None:

@@ -239,3 +239,15 @@ def test_without_a_launcher_jobs_take_their_time_on_the_clouds_clock(eventually:
         cloud.clock.advance(3600)
         eventually(lambda: google.state(job) == "DRAINED")
         google.channel.close()
+
+
+def test_a_draining_job_that_is_cancelled_ends_as_cancelled(google: Google, cloud: LocalCloud, eventually: Any) -> None:
+    job = google.launch()
+    eventually(lambda: google.state(job) == "RUNNING")
+    number = cloud.faults.add(Fault(method="dataflow.jobs.end", action="hang"))
+    google.ask(job, DRAIN)
+    google.ask(job, CANCEL)
+    assert google.state(job) == "CANCELLING"
+    cloud.faults.remove(number)
+    eventually(lambda: google.state(job) in ("DRAINED", "CANCELLED"))
+    assert google.state(job) == "CANCELLED"

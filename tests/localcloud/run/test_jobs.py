@@ -123,3 +123,25 @@ def test_what_is_not_covered_names_itself(client: JobsClient) -> None:
     live = made(client)
     with pytest.raises(exceptions.MethodNotImplemented, match="container_overrides"):
         client.run_job(request={"name": live.name, "overrides": {"container_overrides": [{"args": ["x"]}]}})
+
+
+def test_validating_changes_nothing(client: JobsClient, executions: ExecutionsClient, cloud: LocalCloud) -> None:
+    live = made(client)
+    client.run_job(request={"name": live.name, "validate_only": True}).result(timeout=10)
+    assert not list(executions.list_executions(parent=live.name))
+    assert client.get_job(name=live.name).execution_count == 0
+    absent = {**job(), "name": f"{live.name}-2"}
+    client.update_job(request={"job": absent, "allow_missing": True, "validate_only": True}).result(timeout=10)
+    assert [each.name for each in client.list_jobs(parent=live.name.partition("/jobs/")[0])] == [live.name]
+    cloud.faults.add(Fault(method="run.executions.complete", action="hang"))
+    client.run_job(name=live.name)
+    (running,) = executions.list_executions(parent=live.name)
+    executions.cancel_execution(request={"name": running.name, "validate_only": True}).result(timeout=10)
+    assert executions.get_execution(name=running.name).running_count == 1
+
+
+def test_an_execution_may_have_other_tasks_and_another_timeout_than_its_job(client: JobsClient) -> None:
+    live = made(client)
+    overrides = {"task_count": 2, "timeout": {"seconds": 30}}
+    done = client.run_job(request={"name": live.name, "overrides": overrides}).result(timeout=10)
+    assert (done.task_count, done.template.timeout.total_seconds()) == (2, 30)

@@ -106,6 +106,8 @@ def test_validating_makes_nothing(client: ServicesClient) -> None:
     place = parent()
     request = {"parent": place, "service_id": "bridge", "service": service(), "validate_only": True}
     client.create_service(request=request).result(timeout=10)
+    absent = {**service(), "name": f"{place}/services/bridge"}
+    client.update_service(request={"service": absent, "allow_missing": True, "validate_only": True}).result(timeout=10)
     assert not list(client.list_services(parent=place))
 
 

@@ -13,6 +13,8 @@ COLUMNS = [
     {"name": "device", "type": "STRING", "mode": "REQUIRED"},
     {"name": "number", "type": "INT64"},
     {"name": "many", "type": "INT64", "mode": "REPEATED"},
+    {"name": "days", "type": "DATE", "mode": "REPEATED"},
+    {"name": "day", "type": "DATE"},
 ]
 RANGES = {"field": "number", "start": 0, "end": 100, "interval": 10}
 
@@ -36,6 +38,18 @@ def test_every_field_may_be_said() -> None:
         (Table, {"range_partitioning": {**RANGES, "end": 0}}, "makes 0 partitions"),
         (Table, {"range_partitioning": {**RANGES, "end": 100_001}}, "makes 10001 partitions; from 1 to 10,000"),
         (Table, {"range_partitioning": RANGES, "time_partitioning_field": "at"}, "partitioned by time already"),
+        (Table, {"time_partitioning_field": "days"}, "'days' is no DATE, DATETIME or TIMESTAMP column; name one"),
+        (
+            Table,
+            {"time_partitioning_field": "day", "time_partitioning_type": "HOUR"},
+            "time_partitioning_type: a DATE has no hours; write DAY, MONTH or YEAR, or name another column",
+        ),
+        (Table, {"clustering_fields": ["device", "device"]}, "clustering_fields: names a column twice; keep one"),
+        (
+            Table,
+            {"schema": [{"name": "s", "type": "STRUCT", "fields": [COLUMNS[0], {"name": "AT", "type": "DATE"}]}]},
+            "columns named alike (BigQuery ignores case): at; keep one of each",
+        ),
         (Table, {"primary_key": ["devise"]}, "'devise' is no column that BigQuery takes as a key"),
         (Table, {"primary_key": ["many"]}, "'many' is no column that BigQuery takes as a key"),
         (Table, {"primary_key": ["at", "at"]}, "names a column twice"),

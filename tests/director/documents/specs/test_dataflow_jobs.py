@@ -35,6 +35,8 @@ def refused(folder: Path, fields: Any) -> str:
         ({"update": "always"}, "update"),
         ({"region": "mars"}, "unknown region"),
         ({"max_workers": 0}, "max_workers"),
+        ({"num_workers": 5, "max_workers": 4}, "num_workers is above max_workers"),
+        ({"streaming_mode": "at-least-once", "streaming_engine": False}, "at-least-once needs Streaming Engine"),
         ({"service": "other"}, "no service 'other' here"),
         ({"additional_experiments": ["a b"]}, "must match"),
     ],

@@ -42,7 +42,7 @@ def test_databases_that_firestore_would_not_make_are_refused(data: dict[str, Any
         parse(data, Database)
 
 
-@pytest.mark.parametrize("path", ["at", "device.hall", "`a b`", "`a.b`.c", "__name__", "_x1"])
+@pytest.mark.parametrize("path", ["at", "device.hall", "`a b`", "`a.b`.c", "_x1"])
 def test_paths_of_fields_are_names_joined_by_dots(path: str) -> None:
     assert parse({"collection": "c", "field": path}, Ttl).field == path
 
@@ -51,6 +51,11 @@ def test_paths_of_fields_are_names_joined_by_dots(path: str) -> None:
 def test_other_paths_are_refused(path: str) -> None:
     with pytest.raises(DocumentError, match="is no path of a Firestore field"):
         parse({"collection": "c", "field": path}, Ttl)
+
+
+def test_no_document_expires_by_its_name() -> None:
+    with pytest.raises(DocumentError, match="__name__ holds no moment; name a field that does"):
+        parse({"collection": "c", "field": "__name__"}, Ttl)
 
 
 @pytest.mark.parametrize(

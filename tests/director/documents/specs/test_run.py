@@ -57,6 +57,11 @@ def test_an_image_that_may_be_another_tomorrow_is_refused(tmp_path: Path, image:
         ({"vpc": {"egress": "all-traffic"}}, "network or subnetwork is needed"),
         ({"min_instances": 3, "max_instances": 2}, "min_instances is above max_instances"),
         ({"startup_probe": {"path": "/", "period": "10m"}}, "at most 240s"),
+        (
+            {"startup_probe": {"path": "/", "period": "10s", "failure_threshold": 25}},
+            "240s at most to start",
+        ),
+        ({"timeout": "1500ms"}, "timeout: Cloud Run counts whole seconds; round it"),
         ({"liveness_probe": {"path": "/", "timeout": "20s"}}, "timeout is above period"),
         ({"liveness_probe": {"path": "/", "period": "1500ms"}}, "counts whole seconds"),
         ({"liveness_probe": {"path": "livez"}}, "must match"),
@@ -110,6 +115,9 @@ def test_cpus_are_a_number_or_text(tmp_path: Path, cpu: Any) -> None:
         ({"tasks": 0}, "tasks"),
         ({"max_retries": 11}, "max_retries"),
         ({"timeout": "8d"}, "from 1s to 7d"),
+        ({"timeout": "1500ms"}, "timeout: Cloud Run counts whole seconds; round it"),
+        ({"execution_environment": "gen1"}, "jobs have gen2 alone"),
+        ({"memory": "256Mi"}, "gen2 needs at least 512Mi, not 256Mi"),
         ({"port": 80}, "unknown key"),
     ],
 )

@@ -59,6 +59,7 @@ def test_a_job_calls_a_service_as_an_account_named_after_it() -> None:
         ({"http": {**HTTP, "headers": {"X-A": "1", "x-a": "2"}}}, "names a header twice"),
         ({"http": {**HTTP, "headers": {"X A": "1"}}}, "is no HTTP header"),
         ({"http": {**HTTP, "headers": {"X-A": "1\nX-B: 2"}}}, "is no HTTP header"),
+        ({"http": {**HTTP, "headers": {"X-A": "1\rX-B: 2"}}}, "is no HTTP header"),
         ({"http": {**HTTP, "service_account": "Nobody"}}, "is no service account"),
         ({"http": HTTP, "attempt_deadline": "31m"}, "from 15s to 30m is allowed"),
         ({"http": HTTP, "retry": {"max_attempts": 6}}, "max_attempts"),

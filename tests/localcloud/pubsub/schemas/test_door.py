@@ -217,3 +217,18 @@ def test_schemas_outlive_a_restart(tmp_path: Path, lab_at: Callable[[str], Any])
         again.lab.publish(topic, b'{"device": "d"}')
         with pytest.raises(exceptions.FailedPrecondition):
             again.lab.publish(orphan, b'{"device": "d"}')
+
+
+def test_a_schema_has_a_policy_that_ends_with_it(desk: Desk) -> None:
+    schema = desk.create()
+    policy = desk.client.get_iam_policy(request={"resource": schema.name})
+    policy.bindings.add(role="roles/pubsub.viewer", members=["user:anna@example.com"])
+    desk.client.set_iam_policy(request={"resource": schema.name, "policy": policy})
+    desk.commit(schema.name, SECOND)
+    assert desk.client.get_iam_policy(request={"resource": schema.name}).bindings == policy.bindings
+    asked = {"resource": schema.name, "permissions": ["pubsub.schemas.attach"]}
+    assert list(desk.client.test_iam_permissions(request=asked).permissions) == ["pubsub.schemas.attach"]
+    desk.client.delete_schema(name=schema.name)
+    with pytest.raises(exceptions.NotFound):
+        desk.client.get_iam_policy(request={"resource": schema.name})
+    assert list(desk.client.test_iam_permissions(request=asked).permissions) == []
