@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import requests
 from google.api_core import exceptions
+from google.api_core.retry import Retry
 from google.auth.exceptions import TransportError
 
 T = TypeVar("T")
@@ -27,6 +28,9 @@ TRANSIENT = (
     requests.exceptions.ChunkedEncodingError,
     TransportError,
 )
+
+
+ONCE = Retry(predicate=lambda error: False)  # Firestore's streams ask what they are given whether to go on: not None
 
 
 def transient(error: Exception) -> bool:

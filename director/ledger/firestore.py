@@ -23,7 +23,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from director.errors import Busy, DirectorError, Rejected, Superseded, Unavailable
 from director.keys import Key
 from director.ledger.ledger import Entry, Grant, Record, written_at
-from director.retries import Retries, transient
+from director.retries import ONCE, Retries, transient
 
 T = TypeVar("T")
 COLLECTION = "director"
@@ -130,7 +130,7 @@ class FirestoreLedger:
         older = self._reference(scope).collection("journal").where(filter=FieldFilter("at", "<", written_at(before)))
         oldest = older.order_by("at").limit(min(most, MOST_WRITES))
         with _told():
-            found = self._retries.call(lambda: list(oldest.stream(retry=None, timeout=CALL_TIMEOUT)))
+            found = self._retries.call(lambda: list(oldest.stream(retry=ONCE, timeout=CALL_TIMEOUT)))
             batch = self._client.batch()
             for one in found:
                 batch.delete(one.reference)
@@ -220,7 +220,7 @@ class FirestoreLedger:
     def _all(self, scope: str, collection: str) -> list[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
             below = self._reference(scope).collection(collection)
-            return [one.to_dict() for one in below.stream(retry=None, timeout=CALL_TIMEOUT)]
+            return [one.to_dict() for one in below.stream(retry=ONCE, timeout=CALL_TIMEOUT)]
 
         with _told():
             return self._retries.call(read)

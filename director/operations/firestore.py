@@ -20,7 +20,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from director.errors import DirectorError, Rejected, Unavailable
 from director.operations.store import CANCELLING, RUNNING, Filter, Kept, Known, New, Pulse
-from director.retries import Retries, transient
+from director.retries import ONCE, Retries, transient
 
 CALL_TIMEOUT = 10.0  # seconds
 ROUNDS = 10  # how often another may be faster
@@ -110,7 +110,8 @@ class FirestoreOperations:
         self._until_done(f"ending {operation}", attempt)
         if ended[0]:
             with _told():
-                self._delete([step.reference for step in self._steps(operation).stream(timeout=CALL_TIMEOUT)])
+                steps = self._steps(operation).stream(retry=ONCE, timeout=CALL_TIMEOUT)
+                self._delete([step.reference for step in steps])
         return ended[0]
 
     def find(self, operation: str) -> Kept | None:
@@ -151,7 +152,7 @@ class FirestoreOperations:
         old = [one for one in self._all(query.order_by("number").limit(most)) if one.get("over")]
         with _told():
             for one in old:
-                steps = [step.reference for step in self._steps(one.id).stream(timeout=CALL_TIMEOUT)]
+                steps = [step.reference for step in self._steps(one.id).stream(retry=ONCE, timeout=CALL_TIMEOUT)]
                 self._delete([*steps, *self._key_of(one), one.reference])
         return len(old)
 
@@ -199,7 +200,7 @@ class FirestoreOperations:
             return None
         steps: tuple[str, ...] = ()
         if not seen.get("over"):
-            parts = sorted(self._steps(seen.id).stream(retry=None, timeout=CALL_TIMEOUT), key=lambda part: str(part.id))
+            parts = sorted(self._steps(seen.id).stream(retry=ONCE, timeout=CALL_TIMEOUT), key=lambda part: str(part.id))
             steps = tuple(text for part in parts for text in part.get("texts"))
         return Kept(seen.id, seen.get("number"), _unpacked(seen.get("text")), seen.get("state"), steps)
 
@@ -231,7 +232,7 @@ class FirestoreOperations:
 
     def _all(self, query: Any) -> list[Any]:
         with _told():
-            return self._retries.call(lambda: list(query.stream(retry=None, timeout=CALL_TIMEOUT)))
+            return self._retries.call(lambda: list(query.stream(retry=ONCE, timeout=CALL_TIMEOUT)))
 
     @property
     def _operations(self) -> Any:

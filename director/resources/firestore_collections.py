@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from google.api_core.exceptions import NotFound
-from google.api_core.retry import Retry
 from google.cloud import firestore
 
 from director import keys
@@ -21,8 +20,8 @@ from director.invalidation import Invalidations
 from director.provisioning.base import CALL_TIMEOUT, Context, Holding, Observed, Provider, Verdict, Wanted
 from director.provisioning.clients import Clients
 from director.resources.firestore import database_needed
+from director.retries import ONCE
 
-ONCE = Retry(predicate=lambda error: False)  # a stream that breaks off midway asks for one, so None will not do
 BATCH = 400  # documents a request; 500 is the most some servers take
 
 

@@ -12,7 +12,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from director.retries import Retries
+from director.retries import ONCE, Retries
 from director.safety.audit import AuditUnavailable
 
 CALL_TIMEOUT = 10.0  # seconds
@@ -69,7 +69,7 @@ class FirestoreRecords:
 
     def _all(self, query: Any) -> list[Any]:
         with _told():
-            return self._retries.call(lambda: list(query.stream(retry=None, timeout=CALL_TIMEOUT)))
+            return self._retries.call(lambda: list(query.stream(retry=ONCE, timeout=CALL_TIMEOUT)))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from director.errors import DirectorError, Rejected, Unavailable
-from director.retries import Retries, transient
+from director.retries import ONCE, Retries, transient
 from director.versions.arguments import COLLECTION
 from director.versions.version import Added, Conflict, Contents, Version, absent
 
@@ -62,7 +62,7 @@ class FirestoreVersions:
 
         def read() -> list[Any]:
             files = self._document(number).collection("files")
-            return [one.to_dict() for one in files.stream(retry=None, timeout=CALL_TIMEOUT)]
+            return [one.to_dict() for one in files.stream(retry=ONCE, timeout=CALL_TIMEOUT)]
 
         texts = {str(one.get("name")): str(one.get("text")) for one in self._answered(read)}
         found = Contents(version.hub, texts)
@@ -75,7 +75,7 @@ class FirestoreVersions:
             query = self._current.collection("versions").order_by("number", direction=firestore.Query.DESCENDING)
             if before is not None:
                 query = query.where(filter=FieldFilter("number", "<", before))
-            return list(query.limit(size).stream(retry=None, timeout=CALL_TIMEOUT))
+            return list(query.limit(size).stream(retry=ONCE, timeout=CALL_TIMEOUT))
 
         return [found for one in self._answered(read) if (found := self._version(one))]
 

@@ -228,3 +228,14 @@ def test_what_is_too_large_for_a_document_of_firestore_is_told(clients: Clients)
     token = ledger.take(SCOPE, "anna", 30).token
     with pytest.raises(Rejected, match="more than a document of Firestore"):
         ledger.keep(SCOPE, token, random.Random(1).randbytes(1_500_000).hex())
+
+
+def test_an_answer_of_firestore_that_breaks_off_midway_is_asked_for_again(clients: Clients, cloud: LocalCloud) -> None:
+    ledger = FirestoreLedger(clients.firestore, Retries(sleep=lambda seconds: None), "director-broken")
+    token = ledger.take(SCOPE, "anna", 30).token
+    ledger.append(SCOPE, replace(RECORD, token=token), MADE)
+    cloud.faults.add(Fault(method="firestore.RunQuery", when="after", code="UNAVAILABLE", calls=1))
+    assert list(ledger.entries(SCOPE).values()) == [MADE]
+    cloud.faults.add(Fault(method="firestore.RunQuery", when="after", code="UNAVAILABLE"))
+    with pytest.raises(Unavailable, match="does not answer"):
+        ledger.records(SCOPE)
