@@ -41,10 +41,11 @@ OF_THE_MANAGER = {
 }
 FREE = frozenset(
     (
-        "config", "metadata", "labels", "attributes", "headers", "env", "secret_env", "environment_vars", "parameters",
-        "conditions",
+        "config", "metadata", "labels", "attributes", "headers", "env", "environment_vars", "parameters", "conditions",
     )
 )  # fmt: skip
+FOLDERS = frozenset(("temp_location", "staging_location"))
+_SECRET = re.compile(r"^(projects/[^/]+/secrets/)([^/]+)")
 _ADDRESS = re.compile(rf'("{re.escape(RETRY_TO)}"\s*(?:,|=|!=)\s*)"([^"/]+)/([^"/]*)"')
 
 
@@ -119,6 +120,8 @@ class _Names:
     def _part(self, key: str, part: Any, within: str) -> Any:
         if key in FREE:
             return part
+        if key == "secret_env":
+            return _each(self._secret, part)
         if key in self._declared and isinstance(part, list) and within == "resources":
             return [self._resource(key, one) for one in part]
         return self.inside(part, key)
@@ -137,6 +140,8 @@ class _Names:
             return value
         if key in ("query", "filter"):
             return self._query(value) if key == "query" else self._addressed(value)
+        if key in FOLDERS:
+            return self._folder(value)
         if key == "table":
             dataset, dot, table = value.rpartition(".")
             return f"{self._known(keys.DATASETS, dataset)}{dot}{table}"
@@ -150,6 +155,17 @@ class _Names:
         if kind == keys.DATABASES and name == keys.DEFAULT_DATABASE:
             return name
         return f"{name}{_ending(kind, self._suffix)}"
+
+    def _secret(self, named: Any) -> Any:
+        """`projects/P/secrets/NAME`, perhaps with a version."""
+        if not isinstance(named, str):
+            return named
+        return _SECRET.sub(lambda found: f"{found[1]}{self._known(keys.SECRETS, found[2])}", named)
+
+    def _folder(self, place: str) -> str:
+        """`gs://bucket/folder`."""
+        bucket, slash, folder = place.removeprefix("gs://").partition("/")
+        return f"gs://{self._known(keys.BUCKETS, bucket)}{slash}{folder}" if place.startswith("gs://") else place
 
     def _addressed(self, text: str) -> str:
         """A filter by whom a message is for, see `director.addressing`: "topic/" or "topic/subscription"."""

@@ -34,8 +34,7 @@ def _workers(scope: Scope) -> Iterator[Binding]:
         member, whose = _runs_as(scope, job), f"{scope.name}'s Dataflow job {job.name}"
         reason = f"workers of {whose} take work from Dataflow, which knows no smaller place than the project"
         yield scope.of_member(member, scope.on_project(), roles.DATAFLOW_WORKER, reason)
-        for folder in (job.temp_location, job.staging_location):
-            bucket = (folder or "").removeprefix("gs://").partition("/")[0]
+        for bucket, folder in job.folders:
             if bucket in buckets:
                 reason = f"{whose} writes, reads and deletes files of its own in {folder}"
                 yield scope.of_member(member, keys.bucket(bucket), roles.OBJECT_USER, reason)

@@ -48,7 +48,8 @@ def wanted(context: Context, spec: DataflowJob) -> Wanted[State]:
         on_delete=spec.on_delete,
     )
     key = keys.dataflow_job(context.project, spec.region or context.architecture.region, spec.name)
-    return Wanted(*key, state, context.owner, needs=needs(context, spec), services=services(context, spec))
+    folders = tuple(keys.bucket(bucket) for bucket, _ in spec.folders)
+    return Wanted(*key, state, context.owner, needs=(*needs(context, spec), *folders), services=services(context, spec))
 
 
 def provider(clients: Clients, blueprint: Blueprint) -> Provider[State]:

@@ -69,6 +69,12 @@ class DataflowJob(Program):
     update: Literal["replace", "never"] = "replace"
     on_delete: Literal["drain", "cancel"] = "drain"
 
+    @property
+    def folders(self) -> tuple[tuple[str, str], ...]:
+        """Where workers keep files of their own, each after its bucket."""
+        named = (folder for folder in (self.temp_location, self.staging_location) if folder)
+        return tuple((folder.removeprefix("gs://").partition("/")[0], folder) for folder in named)
+
     @model_validator(mode="after")
     def _workers_within_bounds(self) -> Self:
         if self.max_workers is not None and (self.num_workers or 0) > self.max_workers:

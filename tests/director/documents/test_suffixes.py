@@ -285,3 +285,29 @@ def test_what_dataflows_and_services_are_called_changes_nothing(name: str) -> No
     flow = load_texts({"hub.yaml": text}, "hub.yaml").architecture.dataflows[name]
     assert flow.resources.topics[0].name == "readings-test"
     assert flow.services[name].service_account == "bridge-sa-test"
+
+
+def test_programs_use_the_other_buckets_and_secrets() -> None:
+    text = TEXTS["hub.yaml"].replace(
+        "      schemas:",
+        """\
+      dataflow_jobs:
+        - name: enrichment
+          service: bridge
+          template: gs://plant-templates/enrichment.json
+          temp_location: gs://plant-archive/temp
+          staging_location: gs://of-others/staging
+      cloud_run_jobs:
+        - name: tidy
+          service: bridge
+          image: example.com/tidy:1
+          secret_env: {A: projects/p/secrets/made, B: projects/p/secrets/found}
+      schemas:""",
+    )
+    resources = load_texts({**TEXTS, "hub.yaml": text}, "hub.yaml").architecture.dataflows["air"].resources
+    [job] = resources.dataflow_jobs
+    assert (job.temp_location, job.staging_location) == ("gs://plant-archive-test/temp", "gs://of-others/staging")
+    assert resources.cloud_run_jobs[0].secret_env == {
+        "A": "projects/p/secrets/made-test",
+        "B": "projects/p/secrets/found",
+    }

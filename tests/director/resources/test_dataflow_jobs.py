@@ -15,7 +15,7 @@ from google.cloud.dataflow_v1beta3.services.messages_v1_beta3.transports import 
 from director.keys import DATAFLOW_JOBS
 from director.provisioning.base import Wanted
 from director.provisioning.clients import Clients
-from director.provisioning.plan import change
+from director.provisioning.plan import change, layers
 from director.provisioning.provisioner import Provisioner
 from director.provisioning.waiting import OperationFailed, StillGoing, Waiting
 from director.resources.catalogue import providers, wanted
@@ -336,3 +336,10 @@ def test_a_job_of_that_name_that_is_not_ours_is_refused(jobs: DataflowJobs, goog
     todo = change(one, jobs.observe(one))
     assert todo.action == "refuse"
     assert "is not ours" in str(todo)
+
+
+def test_it_is_launched_once_the_buckets_of_its_workers_are_there(tmp_path: Path) -> None:
+    folders = {"temp_location": "gs://plant-temp/jobs", "staging_location": "gs://of-others/jobs"}
+    found = blueprint(tmp_path, gcs_buckets=[{"name": "plant-temp"}], dataflow_jobs=[{**JOB, **folders}])
+    assert layers(wanted(found, "air"))[-1][0].kind == DATAFLOW_JOBS
+    assert ("gcs_buckets", "plant-temp") in only(found, DATAFLOW_JOBS).needs
