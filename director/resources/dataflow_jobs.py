@@ -78,7 +78,10 @@ class DataflowJobs:
 
     def observe(self, wanted: Wanted[State]) -> Observed[State] | None:
         active = self._active(wanted)
-        return _observed(self._job(wanted, active[0].id)) if active else None
+        if not active:
+            return None
+        job = self._job(wanted, active[0].id)
+        return None if job.current_state in _ENDED else _observed(job)  # it may have ended since it was listed
 
     def create(self, wanted: Wanted[State]) -> None:
         """Raises AlreadyExists where a job of the name is active: one launch, however often this is tried."""

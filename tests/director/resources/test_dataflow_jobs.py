@@ -1,5 +1,6 @@
 """Dataflow jobs, through Google's clients: launched once, updated in place, drained to the end."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -343,3 +344,24 @@ def test_it_is_launched_once_the_buckets_of_its_workers_are_there(tmp_path: Path
     found = blueprint(tmp_path, gcs_buckets=[{"name": "plant-temp"}], dataflow_jobs=[{**JOB, **folders}])
     assert layers(wanted(found, "air"))[-1][0].kind == DATAFLOW_JOBS
     assert ("gcs_buckets", "plant-temp") in only(found, DATAFLOW_JOBS).needs
+
+
+class Meanwhile(Recorder):
+    """Lets something happen right before the first look at a job itself."""
+
+    def __init__(self, happening: Callable[[], None]) -> None:
+        super().__init__()
+        self._happening = [happening]
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        if details.method.endswith("/GetJob") and self._happening:
+            self._happening.pop()()
+        return super().intercept_unary_unary(continuation, details, request)
+
+
+def test_a_job_that_ends_while_it_is_looked_at_is_not_there(google: Google, cloud: LocalCloud, tmp_path: Path) -> None:
+    one = job(tmp_path)
+    google.provider(hasty()).create(one)
+    meanwhile = Meanwhile(lambda: google.provider(hasty()).delete(one))
+    assert Google(cloud.grpc_address, meanwhile).provider(hasty()).observe(one) is None
+    assert google.states(one) == ["DRAINED"]
