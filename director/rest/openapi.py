@@ -117,7 +117,10 @@ def _in_headers(route: Route) -> list[Schema]:
         found["Prefer"] = {"type": "string", "examples": ["respond-async"]}
     if route.answer == "text/event-stream":
         found["Last-Event-ID"] = {"type": "string"}
-    return [{"name": name, "in": "header", "schema": schema} for name, schema in found.items()]
+    wanted = {"If-Match"}  # 428 without
+    return [
+        {"name": name, "in": "header", "schema": schema, "required": name in wanted} for name, schema in found.items()
+    ]
 
 
 def _responses(route: Route, references: Mapping[Any, Schema]) -> Schema:

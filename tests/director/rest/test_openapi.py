@@ -156,3 +156,10 @@ def test_good_calls_are_answered_as_declared(door: Door) -> None:
     begun = root.post("/v1/dataflows/air:apply", headers={"Prefer": "respond-async"})
     assert begun.status_code == 202
     contract.check("/v1/dataflows/{dataflow}:apply", "post", begun)
+
+
+def test_a_call_that_is_refused_without_if_match_declares_that_it_has_to_be_there(door: Door) -> None:
+    paths = door.as_("root").get("/v1/openapi.json").json["paths"]
+    for route in (route for route in ROUTES if route.guarded):
+        parameters = paths[route.address][route.method.lower()]["parameters"]
+        assert {"If-Match": True}.items() <= {one["name"]: one["required"] for one in parameters}.items()
